@@ -1,0 +1,94 @@
+// The sender's half of QoS 1 and 2: which of our packet ids are in use, what each stands for, and in which order things
+// are sent again. MQTT 5 §2.2.1, §4.3, §4.4, §4.6.
+//
+//   PUBLISH QoS 1:  awaiting_puback ── PUBACK ──► (free)
+//   PUBLISH QoS 2:  awaiting_pubrec ── PUBREC < 0x80 ──► awaiting_pubcomp ── PUBCOMP ──► (free)
+//                                   └─ PUBREC ≥ 0x80 ──► (free)
+//   (UN)SUBSCRIBE:  awaiting_suback, awaiting_unsuback ──► (free)
+#pragma once
+
+#include <martlet/core/outgoing_message.hpp>
+
+#include <cstdint>
+#include <vector>
+
+namespace martlet::core {
+
+enum class inflight_state : std::uint8_t {
+    free,
+    awaiting_puback,
+    awaiting_pubrec,
+    awaiting_pubcomp,
+    awaiting_suback,
+    awaiting_unsuback,
+};
+
+/// One packet id in use.
+struct inflight_entry {
+    outgoing what;                    ///< PUBLISH: the message (kept until the PUBREC at QoS 2); (UN)SUBSCRIBE: who
+    std::uint64_t order = 0;          ///< store row of the message
+    std::uint64_t change_number = 0;  ///< must be committed before the PUBLISH or PUBREL may be (re)sent
+    std::uint32_t count = 0;          ///< (UN)SUBSCRIBE: number of filters
+    packet_id id = packet_id::none;
+    inflight_state state = inflight_state::free;
+    bool sent = false;                ///< the PUBLISH was handed to an output before: a re-send has DUP
+    std::uint32_t previous = 0;       // list of its state, slot numbers; see inflight.cpp
+    std::uint32_t next = 0;
+};
+
+/// Packet ids rise and wrap, so that a late acknowledgement rarely meets a reused one. An id's slot is its low bits, so
+/// finding it is one access; an id whose slot is taken (a peer that never acknowledges one) is skipped, so the table
+/// stays at most twice as large as what is in use. No map, no search, no allocation in steady state.
+class inflight {
+public:
+    inflight() = default;
+
+    /// The next free id with an entry in `state`, appended to the list of what is to be sent again; null while all
+    /// 65,535 are in use.
+    [[nodiscard]] inflight_entry* acquire(inflight_state state);
+    /// Takes a certain id, for sessions restored from a store; null if it is 0 or in use.
+    [[nodiscard]] inflight_entry* restore(packet_id id, inflight_state state);
+    /// The entry of an id in use, else null.
+    [[nodiscard]] inflight_entry* find(packet_id id) noexcept {
+        if (slots_.empty()) return nullptr;
+        auto& entry = slots_[to_number(id) & mask_];
+        return entry.id == id && entry.state != inflight_state::free ? &entry : nullptr;
+    }
+    /// PUBREC came: the message is not needed any more; the id moves to the end of the PUBRELs.
+    void to_released(inflight_entry& entry) noexcept;
+    /// The id is free again.
+    void release(inflight_entry& entry) noexcept;
+
+    /// Ids in use by PUBLISH (what counts against Receive Maximum), and by all.
+    [[nodiscard]] std::size_t publish_count() const noexcept { return publish_count_; }
+    [[nodiscard]] std::size_t count() const noexcept { return count_; }
+
+    /// PUBLISHes in the order in which they were first sent, PUBRELs in the order of the PUBRECs, requests in order:
+    /// first(), then next() until null. Releasing the entry that was returned before asking for the next is not allowed.
+    enum class list : std::uint8_t { publishes, releases, requests };
+    [[nodiscard]] inflight_entry* first(list which) noexcept;
+    [[nodiscard]] inflight_entry* next(const inflight_entry& entry) noexcept;
+
+    void clear() noexcept;
+
+private:
+    struct list_ends {
+        std::uint32_t head = none;
+        std::uint32_t tail = none;
+    };
+    static constexpr std::uint32_t none = 0xFFFFFFFF;
+    static list list_of(inflight_state state) noexcept;
+    inflight_entry& take(packet_id id, inflight_state state) noexcept;
+    void grow();
+    void link(inflight_entry& entry) noexcept;
+    void unlink(inflight_entry& entry) noexcept;
+
+    std::vector<inflight_entry> slots_;  // a power of two
+    std::uint32_t mask_ = 0;
+    std::uint16_t last_ = 0;
+    std::uint32_t count_ = 0;
+    std::uint32_t publish_count_ = 0;
+    list_ends ends_[3];
+};
+
+}  // namespace martlet::core

@@ -1,0 +1,96 @@
+// The receiver's half of QoS 1 and 2: which of the peer's packet ids are known, which still have to be acknowledged, in
+// the order of arrival, and which await PUBREL. Ids only, never payloads. MQTT 5 §4.3.2, §4.3.3, §4.6.
+//
+//   QoS 1:  unacknowledged ── acknowledge ──► PUBACK, forgotten
+//   QoS 2:  unacknowledged ── acknowledge ──► PUBREC, awaiting_pubrel ── PUBREL ──► PUBCOMP, forgotten
+//           (a reason ≥ 0x80 in PUBREC ends it at once)
+#pragma once
+
+#include <martlet/error.hpp>
+#include <martlet/types.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace martlet::core {
+
+/// Names one received QoS 1 or 2 message within its session, also across reconnects; rises with each new message (its
+/// low 16 bits are the packet id). 0: QoS 0, nothing to do.
+using receipt = std::uint64_t;
+
+class received {
+public:
+    /// What a PUBLISH with this id is.
+    enum class arrival : std::uint8_t {
+        fresh,            ///< a message not seen before: hand it over
+        repeated,         ///< the same message again, not acknowledged yet: the acknowledgement will follow
+        answered_before,  ///< QoS 2, PUBREC was sent: send it again
+    };
+    struct arrived {
+        arrival what = arrival::fresh;
+        receipt number = 0;
+    };
+
+    /// A PUBLISH with QoS 1 or 2 arrived on the present connection.
+    [[nodiscard]] arrived on_publish(packet_id id, qos q);
+
+    /// One acknowledgement that is due now, in the order of arrival.
+    struct due {
+        packet_id id = packet_id::none;
+        martlet::qos qos = martlet::qos::at_least_once;
+        reason_code reason = reason_code::success;
+    };
+
+    /// The application is done with a message. Unknown and repeated numbers do nothing. Afterwards next_due() tells
+    /// which acknowledgements may be sent.
+    void acknowledge(receipt number, reason_code reason) noexcept;
+    /// True and `out` filled while an acknowledgement is due: the oldest arrival of this connection is acknowledged. A
+    /// QoS 2 id moves on to awaiting_pubrel unless the reason is a failure.
+    [[nodiscard]] bool next_due(due& out);
+
+    /// PUBREL came; false if the id is not known to await it.
+    [[nodiscard]] bool on_pubrel(packet_id id) noexcept;
+
+    /// The connection is gone: what is unacknowledged has to arrive again before its acknowledgement may be sent.
+    void on_closed() noexcept;
+    /// The peer has no session any more: forget all ids; later acknowledgements do nothing.
+    void clear() noexcept;
+
+    /// Takes an id that awaits PUBREL, for sessions restored from a store.
+    void restore(packet_id id);
+    /// Ids that await PUBREL, unordered.
+    [[nodiscard]] std::vector<packet_id> awaiting_pubrel() const;
+
+    /// Ids known: what counts against our own Receive Maximum.
+    [[nodiscard]] std::size_t count() const noexcept { return count_; }
+    /// Messages handed over and not acknowledged by the application.
+    [[nodiscard]] std::size_t unacknowledged() const noexcept { return unacknowledged_; }
+
+private:
+    enum class id_state : std::uint8_t { free, unacknowledged, awaiting_pubrel };
+    struct slot {
+        std::uint16_t id = 0;
+        id_state state = id_state::free;
+        martlet::qos qos{};
+        bool here = false;         // arrived on the present connection: stands in order_
+        bool acknowledged = false;
+        reason_code reason = reason_code::success;
+        receipt number = 0;
+    };
+    slot* find(std::uint16_t id) noexcept;
+    slot& insert(std::uint16_t id);
+    void erase(slot& s) noexcept;
+    void rehash(std::size_t size);
+    void push_order(std::uint16_t id);
+
+    std::vector<slot> table_;           // open addressing, a power of two; at most half full
+    std::vector<std::uint16_t> order_;  // ring: ids in the order of arrival on this connection
+    std::size_t order_head_ = 0;
+    std::size_t order_count_ = 0;
+    std::size_t count_ = 0;
+    std::size_t unacknowledged_ = 0;
+    receipt last_ = 0;                  // number part: see make_receipt in received.cpp
+};
+
+}  // namespace martlet::core
