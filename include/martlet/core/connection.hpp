@@ -45,7 +45,7 @@ struct connection_limits {
     bool wildcard_subscription_available = true;            ///< broker
     bool subscription_identifier_available = true;          ///< broker
     bool shared_subscription_available = true;              ///< broker
-    std::uint16_t keep_alive_max = 0;                       ///< broker, MQTT 5: Server Keep Alive if the client's is 0 or higher; 0: no limit
+    std::uint16_t keep_alive_max = 0;  ///< broker, MQTT 5: Server Keep Alive if the client's is 0 or higher; 0: no limit
 };
 
 /// What the peer allows us, from its CONNECT or CONNACK, with the defaults of its version.
@@ -218,7 +218,7 @@ public:
     [[nodiscard]] const counters& count() const noexcept { return counters_; }
 
 private:
-    enum class held_kind : std::uint8_t { publish, puback, pubrec, pubrel, pubcomp, bytes };
+    enum class held_kind : std::uint8_t { publish, puback, pubrec, pubrel, pubcomp, bytes, connack };
     struct held {  // what may leave only after a commit
         std::uint64_t number;
         held_kind kind;
@@ -235,7 +235,8 @@ private:
     bool on_pubrel(packets::puback& ack, event& out);
     bool on_pubcomp(packets::puback& ack, event& out);
     bool on_other(const frame& in, event& out);
-    bool on_connect(event& out);
+    bool on_connect(const frame& in, event& out);
+    void refuse_faulty_connect(const frame& in, const fault& why);
     bool on_connack(event& out);
     bool on_suback(event& out);
     bool on_unsuback(event& out);
@@ -244,20 +245,25 @@ private:
     bool fail(const fault& why, event& out);
     bool check_topic(const packets::publish& message, fault& why) const noexcept;
 
-    void attach_and_resume(bool session_present);
+    void open(bool session_present);
     void resend();
     void pump();
-    [[nodiscard]] std::size_t quota() const noexcept;
-    void start(queued what);
+    void send_entry(inflight_entry& entry);
+    void finish(inflight_entry& entry, reason_code reason);
+    [[nodiscard]] bool has_quota() const noexcept;
+    [[nodiscard]] std::size_t publish_size(const outgoing& what) const noexcept;
     void write_publish(const outgoing& what, packet_id id, bool dup);
     void write_ack(packet_type type, packet_id id, reason_code reason);
     void write(const packet& p);
-    template <class Packet>
-    void write_with_properties(Packet p);
+    [[nodiscard]] bool strip_to_fit(packet& p) const;
+    [[nodiscard]] std::string encode_to_string(const packet& p) const;
+    void close_with(const fault& why);
     void hold(std::uint64_t number, held_kind kind, packet_id id, reason_code reason = reason_code::success,
               std::string bytes = {});
     void let_go(held& what);
     void send_due_acknowledgements();
+    [[nodiscard]] steady_time ping_deadline() const noexcept;
+    void fail_later(error_code error, const fault& why);
 
     const instant* present_;
     connection_limits limits_;
@@ -276,6 +282,9 @@ private:
     steady_time ping_sent_ = never;
     steady_time started_{};
     fault pending_fault_;
+    error_code pending_error_;
+    std::size_t used_here_ = 0;                     // entries of the session with a place in this connection's quota
+    packet_id resend_next_ = packet_id::none;       // the next PUBLISH to send again, when the quota has room
     std::uint32_t session_expiry_interval_ = 0;
     std::uint16_t keep_alive_ = 0;
     role role_;
@@ -283,7 +292,7 @@ private:
     protocol_version version_ = protocol_version::v5;
     bool reading_ = true;
     bool clean_start_ = true;
-    bool reauthenticating_ = false;
+    bool authenticating_ = false;  // an AUTH of the peer is expected
 };
 
 }  // namespace martlet::core

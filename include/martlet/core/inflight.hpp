@@ -32,6 +32,7 @@ struct inflight_entry {
     packet_id id = packet_id::none;
     inflight_state state = inflight_state::free;
     bool sent = false;                ///< the PUBLISH was handed to an output before: a re-send has DUP
+    bool here = false;                ///< PUBLISH or PUBREL was sent on the present connection: takes a place of its quota
     std::uint32_t previous = 0;       // list of its state, slot numbers; see inflight.cpp
     std::uint32_t next = 0;
 };

@@ -62,6 +62,8 @@ public:
     /// Ids that await PUBREL, unordered.
     [[nodiscard]] std::vector<packet_id> awaiting_pubrel() const;
 
+    /// True if the id is known: unacknowledged or awaiting PUBREL.
+    [[nodiscard]] bool knows(packet_id id) const noexcept;
     /// Ids known: what counts against our own Receive Maximum.
     [[nodiscard]] std::size_t count() const noexcept { return count_; }
     /// Messages handed over and not acknowledged by the application.

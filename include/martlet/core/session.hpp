@@ -36,7 +36,6 @@ struct queue_limits {
 struct queued {
     outgoing what;
     std::uint64_t order = 0;
-    std::uint64_t change_number = 0;
 };
 
 /// An operation of the owner that ended, to be told in an event.
@@ -68,8 +67,6 @@ public:
     /// dropped. QoS 0 is never stored.
     [[nodiscard]] bool enqueue(outgoing what);
     [[nodiscard]] const queued* front() const noexcept { return queue_.empty() ? nullptr : &queue_.front(); }
-    /// Takes the front away, out of the queue only; its row is the caller's.
-    [[nodiscard]] queued take_front() noexcept;
     /// Drops the front: expired, or too large for the peer. Its row is erased.
     void drop_front(error_code why);
     [[nodiscard]] std::size_t queue_count() const noexcept { return queue_.size(); }
@@ -86,12 +83,16 @@ public:
     inflight sent;       ///< our packet ids
     martlet::core::received received;  ///< the peer's packet ids
 
-    /// A message gets a packet id and a row (its queue row is replaced): the entry, or null if no id is free.
-    [[nodiscard]] inflight_entry* start(queued what);
+    /// A QoS 1 or 2 message gets a packet id and a row: the entry, or null if no id is free.
+    [[nodiscard]] inflight_entry* start(outgoing what);
+    /// The same with the front of the queue, whose row is replaced. Requires front() with QoS 1 or 2.
+    [[nodiscard]] inflight_entry* start_front();
+    /// Takes the front, a QoS 0 message, out of the queue.
+    [[nodiscard]] outgoing take_front();
     /// PUBREC with success came.
     void release(inflight_entry& entry);
     /// PUBACK, PUBCOMP or a failed PUBREC came: the exchange is over.
-    void finish(inflight_entry& entry, reason_code reason);
+    void finish(inflight_entry& entry);
     /// A request of ours (SUBSCRIBE, UNSUBSCRIBE) gets an id; null if none is free.
     [[nodiscard]] inflight_entry* start_request(inflight_state state, token who, std::uint32_t count);
 
@@ -122,8 +123,8 @@ public:
     void complete(completion what);
 
 private:
-    void record_erase(std::uint64_t order);
-    void drop(queued& what, error_code why);
+    inflight_entry* start(outgoing what, std::uint64_t order);
+    void pop_front() noexcept;
 
     changes* journal_;
     session_key key_;

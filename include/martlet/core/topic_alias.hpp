@@ -39,10 +39,9 @@ public:
         std::uint16_t number = 0;  ///< 0: no alias for this topic
         bool known = false;        ///< the peer knows it: the topic name may be left out
     };
-    /// The alias to send `topic` with. Requires maximum() > 0.
+    /// The alias to send `topic` with; the caller does send it, so that the peer knows the mapping from then on.
+    /// Requires maximum() > 0.
     [[nodiscard]] alias use(std::string_view topic);
-    /// The PUBLISH that use() was called for last is not sent after all: a new mapping must not be relied on.
-    void undo(std::string_view topic) noexcept;
 
 private:
     struct mapping {

@@ -1,0 +1,103 @@
+#include <martlet/core/output.hpp>
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace martlet::core {
+
+buffer_pool::buffer buffer_pool::take(std::size_t capacity) {
+    // Buffers of one loop are of similar size: the last one given back is the warmest, and nearly always fits.
+    if (!spares_.empty() && spares_.back().capacity >= capacity) {
+        buffer b = std::move(spares_.back());
+        spares_.pop_back();
+        return b;
+    }
+    return {std::make_unique_for_overwrite<char[]>(capacity), capacity};
+}
+
+void buffer_pool::give(buffer b) noexcept {
+    if (b.capacity < 4096 || b.capacity > spare_size_max || spares_.size() >= spare_count_max) return;
+    if (spares_.capacity() < spare_count_max) {
+        try {
+            spares_.reserve(spare_count_max);
+        } catch (const std::bad_alloc&) {
+            return;
+        }
+    }
+    spares_.push_back(std::move(b));
+}
+
+void output::append_payload(const message_ref& owner) {
+    const std::string_view payload = owner->payload();
+    if (payload.size() < share_size_min) return append(payload);
+    if (shared_ == nullptr) shared_ = new std::deque<shared_payload>;
+    shared_->push_back({tail_, payload, owner});
+    size_ += payload.size();
+}
+
+std::size_t output::gather(std::span<std::string_view> views) const noexcept {
+    std::size_t count = 0;
+    std::size_t at = head_;
+    const char* const bytes = buffer_.bytes.get();
+    if (shared_ != nullptr) {
+        for (const shared_payload& shared : *shared_) {
+            if (shared.position > at) {
+                if (count == views.size()) return count;
+                views[count++] = {bytes + at, shared.position - at};
+                at = shared.position;
+            }
+            if (count == views.size()) return count;
+            views[count++] = shared.rest;
+        }
+    }
+    if (tail_ > at && count < views.size()) views[count++] = {bytes + at, tail_ - at};
+    return count;
+}
+
+void output::consume(std::size_t n) noexcept {
+    assert(n <= size_);
+    size_ -= n;
+    if (size_ == 0) return clear();
+    while (n != 0) {
+        const std::size_t plain_end = shared_ != nullptr && !shared_->empty() ? shared_->front().position : tail_;
+        const std::size_t plain = std::min(n, plain_end - head_);
+        head_ += plain;
+        n -= plain;
+        if (n == 0) break;
+        shared_payload& front = shared_->front();
+        const std::size_t taken = std::min(n, front.rest.size());
+        front.rest.remove_prefix(taken);
+        n -= taken;
+        if (front.rest.empty()) shared_->pop_front();
+    }
+}
+
+void output::clear() noexcept {
+    delete shared_;
+    shared_ = nullptr;
+    head_ = tail_ = size_ = 0;
+    if (buffer_.bytes) pool_->give(std::exchange(buffer_, {}));
+}
+
+void output::grow(std::size_t n) {
+    constexpr std::size_t smallest = 256;
+    const std::size_t used = tail_ - head_;
+    const std::size_t needed = used + n;
+    if (buffer_.bytes && needed <= buffer_.capacity / 2) {  // enough has left: move to the front
+        std::memmove(buffer_.bytes.get(), buffer_.bytes.get() + head_, used);
+    } else {
+        const std::size_t capacity = std::max({smallest, needed, buffer_.capacity * 2});
+        buffer_pool::buffer larger = pool_->take(capacity);
+        if (used != 0) std::memcpy(larger.bytes.get(), buffer_.bytes.get() + head_, used);
+        if (buffer_.bytes) pool_->give(std::move(buffer_));
+        buffer_ = std::move(larger);
+    }
+    if (shared_ != nullptr) {
+        for (shared_payload& shared : *shared_) shared.position -= head_;
+    }
+    head_ = 0;
+    tail_ = used;
+}
+
+}  // namespace martlet::core

@@ -1,0 +1,161 @@
+#include <martlet/core/received.hpp>
+
+#include <cassert>
+
+namespace martlet::core {
+
+namespace {
+
+// A receipt carries the id, so that finding its slot needs no second table.
+constexpr receipt make_receipt(std::uint64_t number, std::uint16_t id) noexcept { return number << 16 | id; }
+constexpr std::uint16_t id_of(receipt number) noexcept { return static_cast<std::uint16_t>(number); }
+
+}  // namespace
+
+received::slot* received::find(std::uint16_t id) noexcept {
+    if (table_.empty()) return nullptr;
+    const std::size_t mask = table_.size() - 1;
+    for (std::size_t at = id & mask; table_[at].state != id_state::free; at = (at + 1) & mask) {
+        if (table_[at].id == id) return &table_[at];
+    }
+    return nullptr;
+}
+
+received::slot& received::insert(std::uint16_t id) {
+    if (count_ >= table_.size() / 2) rehash(table_.empty() ? 16 : table_.size() * 2);
+    const std::size_t mask = table_.size() - 1;
+    std::size_t at = id & mask;
+    while (table_[at].state != id_state::free) at = (at + 1) & mask;
+    ++count_;
+    table_[at].id = id;
+    return table_[at];
+}
+
+void received::erase(slot& s) noexcept {
+    // Linear probing without tombstones: what follows moves up if its own place is at or before the gap.
+    const std::size_t mask = table_.size() - 1;
+    auto gap = static_cast<std::size_t>(&s - table_.data());
+    for (std::size_t at = (gap + 1) & mask; table_[at].state != id_state::free; at = (at + 1) & mask) {
+        const std::size_t home = table_[at].id & mask;
+        if (((at - home) & mask) >= ((at - gap) & mask)) {
+            table_[gap] = table_[at];
+            gap = at;
+        }
+    }
+    table_[gap] = slot();
+    --count_;
+}
+
+void received::rehash(std::size_t size) {
+    std::vector<slot> old(size);
+    old.swap(table_);
+    const std::size_t mask = size - 1;
+    for (const slot& s : old) {
+        if (s.state == id_state::free) continue;
+        std::size_t at = s.id & mask;
+        while (table_[at].state != id_state::free) at = (at + 1) & mask;
+        table_[at] = s;
+    }
+}
+
+void received::push_order(std::uint16_t id) {
+    if (order_count_ == order_.size()) {
+        std::vector<std::uint16_t> larger(order_.empty() ? 16 : order_.size() * 2);
+        for (std::size_t i = 0; i != order_count_; ++i) larger[i] = order_[(order_head_ + i) & (order_.size() - 1)];
+        order_.swap(larger);
+        order_head_ = 0;
+    }
+    order_[(order_head_ + order_count_) & (order_.size() - 1)] = id;
+    ++order_count_;
+}
+
+received::arrived received::on_publish(packet_id id, martlet::qos q) {
+    const std::uint16_t number = to_number(id);
+    if (slot* const known = find(number)) {
+        if (known->state == id_state::awaiting_pubrel) {
+            if (q == martlet::qos::exactly_once) return {arrival::answered_before, 0};
+            // The peer gave up the QoS 2 exchange and uses the id anew for QoS 1: a new message.
+            erase(*known);
+        } else {
+            if (!known->here) {
+                known->here = true;
+                push_order(number);
+            }
+            return {arrival::repeated, known->number};
+        }
+    }
+    slot& s = insert(number);
+    s.state = id_state::unacknowledged;
+    s.qos = q;
+    s.here = true;
+    s.acknowledged = false;
+    s.number = make_receipt(++last_, number);
+    push_order(number);
+    ++unacknowledged_;
+    return {arrival::fresh, s.number};
+}
+
+void received::acknowledge(receipt number, reason_code reason) noexcept {
+    slot* const s = find(id_of(number));
+    if (s == nullptr || s->number != number || s->state != id_state::unacknowledged || s->acknowledged) return;
+    s->acknowledged = true;
+    s->reason = reason;
+    --unacknowledged_;
+}
+
+bool received::next_due(due& out) {
+    if (order_count_ == 0) return false;
+    slot* const s = find(order_[order_head_]);
+    assert(s != nullptr && s->state == id_state::unacknowledged);
+    if (!s->acknowledged) return false;
+    order_head_ = (order_head_ + 1) & (order_.size() - 1);
+    --order_count_;
+    out = {packet_id{s->id}, s->qos, s->reason};
+    if (s->qos == martlet::qos::exactly_once && !is_failure(s->reason)) {
+        s->state = id_state::awaiting_pubrel;
+        s->here = false;
+    } else {
+        erase(*s);
+    }
+    return true;
+}
+
+bool received::on_pubrel(packet_id id) noexcept {
+    slot* const s = find(to_number(id));
+    if (s == nullptr || s->state != id_state::awaiting_pubrel) return false;
+    erase(*s);
+    return true;
+}
+
+void received::on_closed() noexcept {
+    for (slot& s : table_) s.here = false;
+    order_head_ = order_count_ = 0;
+}
+
+void received::clear() noexcept {
+    table_ = {};
+    order_ = {};
+    order_head_ = order_count_ = count_ = unacknowledged_ = 0;  // last_ goes on: old receipts stay unknown
+}
+
+void received::restore(packet_id id) {
+    if (id == packet_id::none || find(to_number(id)) != nullptr) return;
+    slot& s = insert(to_number(id));
+    s.state = id_state::awaiting_pubrel;
+    s.qos = martlet::qos::exactly_once;
+    s.number = 0;
+}
+
+bool received::knows(packet_id id) const noexcept {
+    return const_cast<received*>(this)->find(to_number(id)) != nullptr;  // looking changes nothing
+}
+
+std::vector<packet_id> received::awaiting_pubrel() const {
+    std::vector<packet_id> ids;
+    for (const slot& s : table_) {
+        if (s.state == id_state::awaiting_pubrel) ids.push_back(packet_id{s.id});
+    }
+    return ids;
+}
+
+}  // namespace martlet::core
