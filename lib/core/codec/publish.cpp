@@ -1,0 +1,114 @@
+// PUBLISH and its acknowledgements PUBACK, PUBREC, PUBREL and PUBCOMP. MQTT 5 §3.3 to §3.7.
+#include "core/codec/bodies.hpp"
+#include "core/fault.hpp"
+#include "core/properties.hpp"
+#include "core/reasons.hpp"
+
+#include <cassert>
+
+namespace martlet::core {
+namespace {
+
+constexpr unsigned retain_flag = 0x1;
+constexpr unsigned qos_shift = 1;
+constexpr unsigned dup_flag = 0x8;
+
+// Not empty: that is a matter of the alias.
+fault check_topic(std::string_view topic, protocol_version version) noexcept {
+    constexpr string_field field = MARTLET_STRING_FIELD("Topic Name", "MQTT-3.3.2-1");
+    const text_check found = check_topic_name(topic);
+    if (found == text_check::wildcard) return protocol_error("MQTT-3.3.2-2", "Topic Name has a wildcard");
+    return string_fault(found, field, version);
+}
+
+fault read_publish_properties(reader& in, role receiver, packets::publish& out) noexcept {
+    if (fault why = read_property_section(in, out.property_section)) return why;
+    return decode_properties(out.property_section, packet_towards(receiver, packet_type::publish), out);
+}
+
+// The statement that lists the reason codes of an acknowledgement.
+std::string_view reason_rule(packet_type type) noexcept {
+    switch (type) {
+        case packet_type::puback: return "MQTT-3.4.2-1";
+        case packet_type::pubrec: return "MQTT-3.5.2-1";
+        case packet_type::pubrel: return "MQTT-3.6.2-1";
+        default: return "MQTT-3.7.2-1";
+    }
+}
+
+bool is_publish_ack(packet_type type) noexcept { return type >= packet_type::puback && type <= packet_type::pubcomp; }
+
+bool has_properties(const packets::publish& p) noexcept { return !has_no_properties(p); }
+
+}  // namespace
+
+fault decode_publish(const frame& frame, protocol_version version, role receiver, std::string_view known_topic,
+                     packets::publish& out) noexcept {
+    assert(frame.type == packet_type::publish && (frame.flags >> qos_shift & 3) != 3);
+    reader in(frame.body);
+    out = {};
+    out.qos = static_cast<qos>(frame.flags >> qos_shift & 3);
+    out.retain = (frame.flags & retain_flag) != 0;
+    out.dup = (frame.flags & dup_flag) != 0 && out.qos != qos::at_most_once;
+
+    if (!in.read_binary(out.topic)) return malformed("MQTT-3.3.2-1", "Topic Name is cut short");
+    if (out.topic != known_topic) {
+        if (fault why = check_topic(out.topic, version)) return why;
+    }
+    if (out.qos != qos::at_most_once) {
+        const rule_id rule(receiver == role::broker ? "MQTT-2.2.1-3" : "MQTT-2.2.1-4",
+                           receiver == role::broker ? "MQTT-2.3.1-1" : "MQTT-2.3.1-4");
+        if (fault why = read_packet_id(in, rule, version, out.id)) return why;
+    }
+    if (version == protocol_version::v5) {
+        if (fault why = read_publish_properties(in, receiver, out)) return why;
+    }
+    if (out.topic.empty() && !out.topic_alias) {
+        return protocol_error("MQTT-4.7.3-1", "Topic Name is empty and there is no Topic Alias");
+    }
+    out.payload = in.rest();
+    return {};
+}
+
+fault decode_ack(const frame& frame, protocol_version version, role receiver, packets::puback& out) noexcept {
+    assert(is_publish_ack(frame.type));
+    reader in(frame.body);
+    out = {};
+    if (fault why = read_packet_id(in, {"MQTT-2.2.1-5", "MQTT-2.3.1-6"}, version, out.id)) return why;
+    if (version != protocol_version::v5 || in.empty()) return check_end(in);  // without more it means success
+
+    std::uint8_t reason = 0;
+    const packet_set packet = packet_towards(receiver, frame.type);
+    if (!in.read_u8(reason) || !is_reason_of(packet, reason)) {
+        return protocol_error(reason_rule(frame.type), "The acknowledgement has another packet's reason code");
+    }
+    out.reason = reason_code{reason};
+    if (in.empty()) return {};
+    if (fault why = read_properties(in, packet, out.properties)) return why;
+    return check_end(in);
+}
+
+void bodies::write(writer& out, const packets::publish& p, protocol_version version) noexcept {
+    out.write_binary(p.topic);
+    if (p.qos != qos::at_most_once) out.write_u16(to_number(p.id));
+    if (version == protocol_version::v5) {
+        if (has_properties(p)) {
+            write_properties(out, p);
+        } else {
+            out.write_u8(0);
+        }
+    }
+    out.write_bytes(p.payload);
+}
+
+void bodies::write_ack(writer& out, packet_id id, reason_code reason, const ack_properties& properties,
+                       protocol_version version) noexcept {
+    out.write_u16(to_number(id));
+    if (version != protocol_version::v5) return;
+    const bool has_no_more = has_no_properties(properties);
+    if (reason == reason_code::success && has_no_more) return;
+    out.write_u8(static_cast<unsigned>(reason));
+    if (!has_no_more) write_properties(out, properties);
+}
+
+}  // namespace martlet::core
