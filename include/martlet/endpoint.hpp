@@ -22,11 +22,11 @@ enum class scheme : std::uint8_t { mqtt, mqtts, ws, wss, unix_socket };
 /// 1883, 8883, 80 or 443; 0 for unix.
 [[nodiscard]] constexpr std::uint16_t default_port(scheme s) noexcept {
     switch (s) {
-    case scheme::mqtt: return 1883;
-    case scheme::mqtts: return 8883;
-    case scheme::ws: return 80;
-    case scheme::wss: return 443;
-    case scheme::unix_socket: break;
+        case scheme::mqtt: return 1883;
+        case scheme::mqtts: return 8883;
+        case scheme::ws: return 80;
+        case scheme::wss: return 443;
+        case scheme::unix_socket: break;
     }
     return 0;
 }
@@ -34,20 +34,21 @@ enum class scheme : std::uint8_t { mqtt, mqtts, ws, wss, unix_socket };
 /// Where to connect to, or where to listen.
 struct endpoint {
     martlet::scheme scheme = martlet::scheme::mqtt;
-    std::string host;         ///< name or literal address, IPv6 without brackets; empty for unix
+    std::string host;  ///< name or literal address, IPv6 without brackets; empty for unix
     std::uint16_t port = default_port(martlet::scheme::mqtt);  ///< 0 to listen: any free one
-    std::string path;         ///< unix: the socket's path; others: what follows the port, from its '/' on, as written
+    std::string path;  ///< unix: the socket's path; others: what follows the port, from its '/' on, as written
     std::optional<std::string> user_name;  ///< percent-decoded
     std::optional<std::string> password;   ///< percent-decoded
 
     [[nodiscard]] bool operator==(const endpoint&) const = default;
 };
 
-/// Understands a URL; nothing is looked up. User name, password, host and a unix path are percent-decoded.
+/// Understands a URL; nothing is looked up. For mqtt and mqtts a path may follow; it is kept, and means
+/// nothing to a connection. User name, password, host and a unix path are percent-decoded.
 /// Errors: errc::url_invalid; then \p why, if given, says which part breaks which rule (static storage).
 [[nodiscard]] boost::system::result<endpoint> parse_endpoint(std::string_view url, std::string_view* why = nullptr);
 
-/// The URL, for logs: without user name, password and a default port.
+/// The URL, for logs: without user name, password, query and a default port.
 [[nodiscard]] std::string to_string(const endpoint& where);
 
 }  // namespace martlet

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -25,14 +26,15 @@ namespace martlet::net {
 
 class driver;
 
-/// Whom a driver serves. It may call anything on any driver from these; it must call detach() (or have got on_closed())
-/// before it dies.
+/// Whom a driver serves. It may call anything on any driver from these, but not throw; it must call detach() (or have
+/// got on_closed()) before it dies.
 class driver_owner {
 public:
     /// Bytes from the peer, at most 64 KiB, in the slab of this thread: they are gone when this returns. One call per
     /// read. False pauses reading, until resume_reading().
     [[nodiscard]] virtual bool on_bytes(driver& from, std::string_view bytes) = 0;
-    /// What was there has been handed over: time to flush() whichever drivers have got output.
+    /// What was there has been handed over: time to flush() whichever drivers have got output. Comes after on_bytes()
+    /// even if the driver was closed in it, but not if it was detached.
     virtual void on_turn_end(driver& from) = 0;
     /// Output that was stuck in flush() has been written, all of it.
     virtual void on_writable_again(driver& which) = 0;
@@ -45,9 +47,9 @@ protected:
 };
 
 struct driver_options {
-    std::size_t turn_bytes_max = 256 * 1024;            ///< then others get their turn
-    std::size_t drain_bytes_max = 16 * 1024 * 1024;     ///< input thrown away after close_after_flush()
-    std::chrono::milliseconds drain_timeout{5'000};     ///< for all of a graceful close
+    std::size_t turn_bytes_max = 256 * 1024;         ///< then others get their turn
+    std::size_t drain_bytes_max = 16 * 1024 * 1024;  ///< input thrown away after close_after_flush()
+    std::chrono::milliseconds drain_timeout{5'000};  ///< for all of a graceful close
 };
 
 /// Pending waits share ownership of the driver: letting go of it, or destroying the owner after detach(), is safe at
@@ -78,7 +80,7 @@ public:
     void pause_reading() noexcept;
     void resume_reading();
     /// Graceful: writes the output, finishes sending, reads on until the peer has closed too; on_closed() follows.
-    /// There will be no more on_bytes() and on_turn_end(). The output may still be added to until it is written.
+    /// There will be no more on_bytes(). The output may still be added to until it is written.
     void close_after_flush();
     /// At once, whatever is unwritten or unread; on_closed() follows.
     void close();
@@ -106,13 +108,24 @@ public:
 private:
     enum class state : std::uint8_t { idle, open, flushing, draining, closed };
 
+    void input_turn();
     void read_turn();
     void discard_turn();
-    void write();
+    void await_input();
+
+    [[nodiscard]] bool write();
+    void finish_sending();
+    [[nodiscard]] std::size_t gather(std::span<std::string_view> parts) const noexcept;
+    void consume(std::size_t count) noexcept;
+    void take_over_output();
+    void block_writing(direction wait_for);
+
     void wait(direction what);
-    void fail(error_code error);
+    void post_turn();
+    void finish_if_broken();
     void finish(error_code error);
     void finish_later(error_code error);
+    void shut() noexcept;
 
     std::shared_ptr<network> network_;
     std::unique_ptr<transport> link_;
@@ -121,11 +134,21 @@ private:
     driver_options options_;
     std::unique_ptr<timer> drain_timer_;
     std::string rest_;  // what was unwritten at detach()
+    std::size_t rest_written_ = 0;
     std::size_t drained_ = 0;
-    error_code error_;
+    error_code error_;        // for on_closed(), when it is posted
+    error_code write_error_;  // writing has failed; reading goes on until it would block
     state state_ = state::idle;
-    bool paused_ = false;
+    direction read_blocked_on_ = direction::read;
+    direction write_blocked_on_ = direction::write;
+    bool read_blocked_ = false;  // the last read found nothing more
     bool write_blocked_ = false;
+    bool read_waits_ = false;
+    bool write_waits_ = false;
+    bool posted_ = false;
+    bool in_turn_ = false;
+    bool paused_ = false;
+    bool input_over_ = false;  // the peer has finished sending while we still write
 };
 
 }  // namespace martlet::net

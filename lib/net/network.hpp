@@ -32,7 +32,7 @@ protected:
 /// One-shot, re-armable. Made once per user of the loop, not per connection: the user keeps a heap of its deadlines.
 class timer {
 public:
-    /// Cancels.
+    /// Cancels. Allowed in its own handler.
     virtual ~timer() = default;
     /// Calls the handler at or after \p at, instead of whatever was set before; `never` cancels. Moving it to later, as
     /// keep-alive does all the time, costs next to nothing.
@@ -41,14 +41,14 @@ public:
 };
 
 struct dial_options {
-    std::chrono::milliseconds timeout{10'000};          ///< for all of it
-    std::chrono::milliseconds address_timeout{5'000};   ///< for each address of a name but the last
+    std::chrono::milliseconds timeout{10'000};         ///< for all of it
+    std::chrono::milliseconds address_timeout{5'000};  ///< for each address of a name but the last
 };
 
 struct dial_result {
     std::unique_ptr<transport> link;  ///< set exactly if there is no error
     error_code error;
-    std::string detail;               ///< for the log: "connecting to 192.0.2.1:1883: Connection refused"
+    std::string detail;  ///< for the log: "connecting to 192.0.2.1:1883: Connection refused"
 };
 using dial_handler = std::function<void(dial_result)>;
 
@@ -60,8 +60,8 @@ public:
 
 struct listen_options {
     int backlog = 4096;
-    bool v6_only = true;   ///< an IPv6 listener does not take IPv4 connections
-    int unix_mode = -1;    ///< permissions of the socket's file; -1: as umask says
+    bool v6_only = true;  ///< an IPv6 listener does not take IPv4 connections
+    int unix_mode = -1;   ///< permissions of the socket's file; -1: as umask says
 };
 
 /// Accepts until destroyed; then no handler is called any more. A unix listener removes its file.
@@ -79,7 +79,7 @@ using accept_error_handler = std::function<void(error_code)>;
 struct listen_result {
     std::unique_ptr<net::listener> listener;  ///< set exactly if there is no error
     error_code error;
-    std::string detail;                       ///< "listening at 127.0.0.1:1883: Address already in use"
+    std::string detail;  ///< "listening at 127.0.0.1:1883: Address already in use"
 };
 
 /// Owned by shared pointers: drivers that finish a graceful close hold on to it.

@@ -21,8 +21,8 @@ enum class direction : std::uint8_t { read, write };
 /// move none, so the caller waits at once instead of finding out.
 struct [[nodiscard]] io_result {
     std::size_t bytes = 0;
-    error_code error;                         ///< would_block, eof (reads only), or what broke the stream
-    direction wait_for = direction::read;     ///< with would_block: TLS may want to write in order to read
+    error_code error;                      ///< would_block, eof (reads only), or what broke the stream
+    direction wait_for = direction::read;  ///< with would_block: TLS may want to write in order to read
 
     [[nodiscard]] bool blocked() const noexcept { return error == boost::asio::error::would_block; }
     [[nodiscard]] bool failed() const noexcept { return error && !blocked(); }
