@@ -65,27 +65,41 @@ fault first_byte_fault(std::uint8_t first, protocol_version version) noexcept {
 
 // --- Remaining Length, §2.1.4
 
-struct remaining_length {
-    std::size_t value = 0;
-    std::size_t bytes = 0;  // 0: not all of them are there
-    bool faulty = false;
-};
-
-remaining_length read_remaining_length(std::string_view bytes, protocol_version version) noexcept {
-    remaining_length out;
-    for (std::size_t i = 0; i < 4; ++i) {
-        if (i == bytes.size()) return {};
-        const auto byte = static_cast<std::uint8_t>(bytes[i]);
-        out.value |= static_cast<std::size_t>(byte & 0x7FU) << (7 * i);
+// The Remaining Length and the size of the fixed header, `head`. For the rare lengths.
+frame_status read_long_remaining_length(std::string_view bytes, protocol_version version, std::size_t& head,
+                                        std::size_t& length) noexcept {
+    length = 0;
+    for (head = 1; head < 5;) {
+        if (head == bytes.size()) return frame_status::incomplete;
+        const auto byte = static_cast<std::uint8_t>(bytes[head]);
+        length |= static_cast<std::size_t>(byte & 0x7FU) << (7 * (head - 1));
+        ++head;
         if (byte < 0x80) {
-            out.bytes = i + 1;
-            // Before MQTT 5 a receiver need not insist on the shortest form [MQTT-1.5.5-1].
-            out.faulty = byte == 0 && i > 0 && version == protocol_version::v5;
-            return out;
+            // Before MQTT 5 a receiver need not insist on the shortest form.
+            const bool is_overlong = byte == 0 && head > 2 && version == protocol_version::v5;
+            return is_overlong ? frame_status::faulty : frame_status::complete;
         }
     }
-    out.faulty = true;
-    return out;
+    return frame_status::faulty;
+}
+
+// One byte says all of most packets, and of nearly all others two.
+frame_status read_remaining_length(std::string_view bytes, protocol_version version, std::size_t& head,
+                                   std::size_t& length) noexcept {
+    if (bytes.size() < 3) return read_long_remaining_length(bytes, version, head, length);
+    const auto low = static_cast<std::uint8_t>(bytes[1]);
+    const auto high = static_cast<std::uint8_t>(bytes[2]);
+    if (low < 0x80) {
+        head = 2;
+        length = low;
+        return frame_status::complete;
+    }
+    if (high < 0x80 && high > 0) {
+        head = 3;
+        length = static_cast<std::size_t>(high) << 7U | (low & 0x7FU);
+        return frame_status::complete;
+    }
+    return read_long_remaining_length(bytes, version, head, length);
 }
 
 // --- packets and their directions, §2.1.2
@@ -127,34 +141,6 @@ std::uint8_t first_byte(packet_type type) noexcept {
     return static_cast<std::uint8_t>(number << 4U | prescribed_flags[number]);
 }
 
-// DUP is never set at QoS 0 [MQTT-3.3.1-2].
-std::uint8_t first_byte(const packets::publish& p) noexcept {
-    const unsigned dup = p.dup && p.qos != qos::at_most_once ? 8 : 0;
-    return static_cast<std::uint8_t>(0x30U | dup | static_cast<unsigned>(to_number(p.qos)) << 1U |
-                                     (p.retain ? 1U : 0U));
-}
-
-template <class Packet>
-std::size_t size_of(const Packet& p, protocol_version version) noexcept {
-    writer body;
-    bodies::write(body, p, version);
-    if (body.failed() || body.size() > remaining_length_max) return 0;
-    return 1 + variable_byte_integer_size(body.size()) + body.size();
-}
-
-template <class Packet>
-char* write(std::uint8_t first, const Packet& p, protocol_version version, char* out) noexcept {
-    writer measured;
-    bodies::write(measured, p, version);
-    assert(!measured.failed() && measured.size() <= remaining_length_max);
-
-    *out = static_cast<char>(first);
-    writer body(encode_variable_byte_integer(measured.size(), out + 1));
-    bodies::write(body, p, version);
-    assert(body.size() == measured.size());
-    return body.end();
-}
-
 }  // namespace
 
 frame_status cut_frame(std::string_view bytes, protocol_version version, std::size_t packet_size_max, frame& out,
@@ -167,15 +153,17 @@ frame_status cut_frame(std::string_view bytes, protocol_version version, std::si
         why = first_byte_fault(first, version);
         return frame_status::faulty;
     }
-    const remaining_length length = read_remaining_length(bytes.substr(1), version);
-    if (length.faulty) {
-        why = malformed("MQTT-1.5.5-1", "Remaining Length has too many bytes");
-        return frame_status::faulty;
+    std::size_t head = 0;
+    std::size_t length = 0;
+    const frame_status status = read_remaining_length(bytes, version, head, length);
+    if (status != frame_status::complete) {
+        if (status == frame_status::faulty) {
+            why = malformed("MQTT-1.5.5-1", "Remaining Length is longer than four bytes or not in its shortest form");
+        }
+        return status;
     }
-    if (length.bytes == 0) return frame_status::incomplete;
 
-    const std::size_t head = 1 + length.bytes;
-    size_hint = head + length.value;
+    size_hint = head + length;
     if (size_hint > packet_size_max) {
         why = {reason_code::packet_too_large, {}, "The packet is larger than the receiver allows"};
         return frame_status::faulty;
@@ -185,7 +173,7 @@ frame_status cut_frame(std::string_view bytes, protocol_version version, std::si
     out.type = static_cast<packet_type>(first >> 4U);
     out.flags = first & 0xFU;
     out.packet = {bytes.data(), size_hint};
-    out.body = {bytes.data() + head, length.value};
+    out.body = {bytes.data() + head, length};
     return frame_status::complete;
 }
 
@@ -213,18 +201,13 @@ fault decode(const frame& in, protocol_version version, role receiver, packet& o
 }
 
 std::size_t encoded_size(const packet& p, protocol_version version) noexcept {
-    return std::visit([&](const auto& held) { return size_of(held, version); }, p);
+    return std::visit([&](const auto& held) { return bodies::packet_size(held, version); }, p);
 }
 
 char* encode(const packet& p, protocol_version version, char* out) noexcept {
     if (const auto* const publish = std::get_if<packets::publish>(&p)) return encode(*publish, version, out);
-    return std::visit([&](const auto& held) { return write(first_byte(type_of(p)), held, version, out); }, p);
-}
-
-std::size_t encoded_size(const packets::publish& p, protocol_version version) noexcept { return size_of(p, version); }
-
-char* encode(const packets::publish& p, protocol_version version, char* out) noexcept {
-    return write(first_byte(p), p, version, out);
+    return std::visit(
+        [&](const auto& held) { return bodies::write_packet(first_byte(type_of(p)), held, version, out); }, p);
 }
 
 char* encode_short_ack(packet_type type, packet_id id, reason_code reason, protocol_version version,

@@ -28,31 +28,39 @@ bool read_unchecked(reader& in, property& out) noexcept {
     return false;
 }
 
-fault check_string(std::string_view text, const property_row& row) noexcept {
-    return string_fault(check_text(text), row.texts.value, protocol_version::v5);
-}
-
-// A response topic is a topic name.
-fault check_response_topic(std::string_view text, const property_row& row) noexcept {
-    if (text.empty()) return protocol_error("MQTT-4.7.3-1", "Response Topic is empty");
-    const text_check found = check_topic_name(text);
-    if (found == text_check::wildcard) return protocol_error("MQTT-3.3.2-14", "Response Topic has a wildcard");
-    return string_fault(found, row.texts.value, protocol_version::v5);
-}
-
-fault check_value(const property& found) noexcept {
+bool is_valid(const property& found) noexcept {
     const property_row& row = *found.row;
     switch (row.type) {
-        case property_type::binary: return {};
+        case property_type::binary: return true;
         case property_type::string:
-            return row.id == property_id::response_topic ? check_response_topic(found.text, row)
-                                                         : check_string(found.text, row);
+            if (row.id == property_id::response_topic) {
+                return !found.text.empty() && check_topic_name(found.text) == text_check::valid;
+            }
+            return check_text(found.text) == text_check::valid;
         case property_type::string_pair:
-            if (fault why = check_string(found.text, row)) return why;
-            return check_string(found.second, row);
-        default:
-            if (found.number >= row.value_min && found.number <= row.value_max) return {};
-            return {row.out_of_range, row.texts.value.rule.v5, row.texts.out_of_range};
+            return check_text(found.text) == text_check::valid && check_text(found.second) == text_check::valid;
+        default: return found.number >= row.value_min && found.number <= row.value_max;
+    }
+}
+
+// What is wrong with a value that is not valid.
+fault value_fault(const property& found) noexcept {
+    const property_row& row = *found.row;
+    const auto fault_of = [&](text_check check) { return string_fault(check, row.texts.value, protocol_version::v5); };
+    switch (row.type) {
+        case property_type::string:
+            if (row.id == property_id::response_topic) {  // which is a topic name
+                if (found.text.empty()) return protocol_error("MQTT-4.7.3-1", "Response Topic is empty");
+                const text_check check = check_topic_name(found.text);
+                if (check != text_check::wildcard) return fault_of(check);
+                return protocol_error("MQTT-3.3.2-14", "Response Topic has a wildcard");
+            }
+            return fault_of(check_text(found.text));
+        case property_type::string_pair: {
+            const text_check name = check_text(found.text);
+            return fault_of(name != text_check::valid ? name : check_text(found.second));
+        }
+        default: return {row.out_of_range, row.texts.value.rule.v5, row.texts.out_of_range};
     }
 }
 
@@ -60,6 +68,13 @@ fault check_value(const property& found) noexcept {
 constexpr packet_set from_other_side(packet_set packet) noexcept {
     constexpr packet_set from_clients = 0x5555'5555;
     return (packet & from_clients) != 0 ? packet << 1 : packet >> 1;
+}
+
+// Why a property must not stand where it does.
+fault place_fault(const property_row& row, packet_set packet) noexcept {
+    if ((row.packets & packet) != 0) return protocol_error({}, row.texts.repeated);
+    if ((row.packets & from_other_side(packet)) != 0) return protocol_error(row.sender_rule, row.texts.wrong_sender);
+    return malformed({}, row.texts.misplaced);
 }
 
 // Moves `in` past the next property with this identifier. For sections that have been checked before: what is wrong with
@@ -86,25 +101,22 @@ bool property_reader::next(property& out, fault& why) noexcept {
         why = malformed({}, "Property Identifier is unknown");
         return false;
     }
-    why = check_place(*out.row);
-    if (why) return false;
-    if (!read_unchecked(in_, out)) {
-        why = malformed(out.row->type == property_type::variable ? "MQTT-1.5.5-1" : "", out.row->texts.value.cut_short);
+    const property_row& row = *out.row;
+    const std::uint64_t bit = std::uint64_t{1} << id;
+    if ((row.packets & packet_) == 0 || ((seen_ & bit) != 0 && (row.repeatable & packet_) == 0)) {
+        why = place_fault(row, packet_);
         return false;
     }
-    why = check_value(out);
-    return !why;
-}
-
-fault property_reader::check_place(const property_row& row) noexcept {
-    if ((row.packets & packet_) == 0) {
-        return (row.packets & from_other_side(packet_)) != 0 ? protocol_error(row.sender_rule, row.texts.wrong_sender)
-                                                             : malformed({}, row.texts.misplaced);
-    }
-    const std::uint64_t bit = std::uint64_t{1} << static_cast<unsigned>(row.id);
-    if ((seen_ & bit) != 0 && (row.repeatable & packet_) == 0) return protocol_error({}, row.texts.repeated);
     seen_ |= bit;
-    return {};
+    if (!read_unchecked(in_, out)) {
+        why = malformed(row.type == property_type::variable ? "MQTT-1.5.5-1" : "", row.texts.value.cut_short);
+        return false;
+    }
+    if (!is_valid(out)) {
+        why = value_fault(out);
+        return false;
+    }
+    return true;
 }
 
 std::size_t encoded_size(const message_properties& p, bool with_expiry) noexcept {

@@ -187,8 +187,6 @@ public:
     [[nodiscard]] bool next(property& out, fault& why) noexcept;
 
 private:
-    [[nodiscard]] fault check_place(const property_row& row) noexcept;
-
     reader in_;
     packet_set packet_;
     std::uint64_t seen_ = 0;  // bit per identifier
@@ -355,6 +353,12 @@ constexpr void for_each_property(Struct& p, const Visit& visit) {
     };
     std::apply([&](const auto&... entry) { (visit_one(entry), ...); },
                property_members<std::remove_const_t<Struct>>::all);
+}
+
+/// Makes all properties of `p` absent.
+template <class Struct>
+void clear_properties(Struct& p) noexcept {
+    for_each_property(p, [](property_id, auto& member) { member = {}; });
 }
 
 template <class Value>

@@ -33,14 +33,16 @@ enum class frame_status : std::uint8_t {
 /// Cuts the first packet off `bytes`. Faulty are: type 0, a Remaining Length of more than four bytes (any version) or,
 /// for MQTT 5, not in its shortest form, a packet of more than `packet_size_max` bytes (0x95; found as soon as its
 /// length is known, before its body has arrived), and reserved flags other than the prescribed ones (not checked for
-/// 3.1, where they were not reserved; PUBLISH with QoS 3 is faulty in every version).
+/// 3.1, where they were not reserved, and where DUP with QoS 0 is ignored; PUBLISH with QoS 3 is faulty in every
+/// version). Of a packet too large it does not say the rule, which depends on who sent it: MQTT-3.1.2-24, 3.2.2-15.
 /// `size_hint` gets the size of the whole packet once it is known, else 0.
 [[nodiscard]] frame_status cut_frame(std::string_view bytes, protocol_version version, std::size_t packet_size_max,
                                      frame& out, fault& why, std::size_t& size_hint) noexcept;
 
 /// Decodes any packet. `version` is the connection's; a CONNECT brings its own. `receiver` is the role of the one who
 /// decodes: a packet that must not flow towards it is a Protocol Error (e.g. SUBACK to a broker).
-/// Views in `out` point into the frame.
+/// Views in `out` point into the frame. After a fault `out` is not to be used, but for the version of a CONNECT: the one
+/// to answer in (the nearest one if its level is unknown: reason 0x84, rule MQTT-3.1.2-2; an unknown name is 3.1.2-1).
 [[nodiscard]] fault decode(const frame& in, protocol_version version, role receiver, packet& out);
 
 /// Decodes a PUBLISH without a variant: the hot path. `known_topic` is a topic name that has been validated before (the
@@ -52,8 +54,9 @@ enum class frame_status : std::uint8_t {
 [[nodiscard]] fault decode_ack(const frame& in, protocol_version version, role receiver,
                                packets::puback& out) noexcept;
 
-/// Size in bytes of the whole encoded packet, or 0 if it cannot be encoded: a string or binary over 65,535 bytes, or a
-/// Remaining Length over 268,435,455. Strings are not validated here.
+/// Size in bytes of the whole encoded packet, or 0 if it cannot be encoded: a string or binary over 65,535 bytes, a
+/// Subscription Identifier or a Remaining Length over 268,435,455, and before MQTT 5 an AUTH or a CONNECT with a password
+/// but no user name. Strings and ranges are not validated here.
 [[nodiscard]] std::size_t encoded_size(const packet& p, protocol_version version) noexcept;
 
 /// Writes the packet to `out`, which must have room for encoded_size() bytes (not 0); returns the end. A CONNECT is

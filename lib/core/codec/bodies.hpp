@@ -4,6 +4,10 @@
 
 #include "core/wire.hpp"
 
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+
 #include <martlet/core/codec.hpp>
 #include <martlet/packets.hpp>
 
@@ -37,6 +41,29 @@ void write_ack(writer& out, packet_id id, reason_code reason, const ack_properti
 template <packet_type Type>
 void write(writer& out, const packets::publish_ack<Type>& p, protocol_version version) noexcept {
     write_ack(out, p.id, p.reason, p.properties, version);
+}
+
+/// Size of the whole packet, or 0 if it cannot be encoded.
+template <class Packet>
+[[nodiscard]] std::size_t packet_size(const Packet& p, protocol_version version) noexcept {
+    writer body;
+    write(body, p, version);
+    if (body.failed() || body.size() > remaining_length_max) return 0;
+    return 1 + variable_byte_integer_size(body.size()) + body.size();
+}
+
+/// Writes the whole packet, of packet_size() bytes (not 0).
+template <class Packet>
+char* write_packet(std::uint8_t first, const Packet& p, protocol_version version, char* out) noexcept {
+    writer measured;
+    write(measured, p, version);
+    assert(!measured.failed() && measured.size() <= remaining_length_max);
+
+    *out = static_cast<char>(first);
+    writer body(encode_variable_byte_integer(measured.size(), out + 1));
+    write(body, p, version);
+    assert(body.size() == measured.size());
+    return body.end();
 }
 
 }  // namespace martlet::core::bodies
