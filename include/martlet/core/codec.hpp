@@ -25,9 +25,9 @@ struct frame {
 
 /// What cut_frame found.
 enum class frame_status : std::uint8_t {
-    complete,   ///< `out` is a whole packet
-    incomplete, ///< more bytes are needed
-    faulty,     ///< not MQTT: `why` says so
+    complete,    ///< `out` is a whole packet
+    incomplete,  ///< more bytes are needed
+    faulty,      ///< not MQTT: `why` says so
 };
 
 /// Cuts the first packet off `bytes`. Faulty are: type 0, a Remaining Length of more than four bytes (any version) or,
@@ -51,8 +51,7 @@ enum class frame_status : std::uint8_t {
                                    std::string_view known_topic, packets::publish& out) noexcept;
 
 /// Decodes one of PUBACK, PUBREC, PUBREL and PUBCOMP; `in.type` tells which. Hot path.
-[[nodiscard]] fault decode_ack(const frame& in, protocol_version version, role receiver,
-                               packets::puback& out) noexcept;
+[[nodiscard]] fault decode_ack(const frame& in, protocol_version version, role receiver, packets::puback& out) noexcept;
 
 /// Size in bytes of the whole encoded packet, or 0 if it cannot be encoded: a string or binary over 65,535 bytes, a
 /// Subscription Identifier or a Remaining Length over 268,435,455, and before MQTT 5 an AUTH or a CONNECT with a password
