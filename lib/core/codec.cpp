@@ -38,7 +38,7 @@ constexpr legal_flags flags_in_v3_1 = [] {
 
 bool is_legal(std::uint8_t first, protocol_version version) noexcept {
     const legal_flags& legal = version == protocol_version::v3_1 ? flags_in_v3_1 : flags_since_v3_1_1;
-    return (legal[first >> 4U] >> (first & 0xFU) & 1U) != 0;
+    return (unsigned{legal[first >> 4U]} >> (first & 0xFU) & 1U) != 0;
 }
 
 rule_id flags_rule(packet_type type) noexcept {
