@@ -364,7 +364,7 @@ char* put_u16(std::size_t value, char* out) noexcept {
 
 char* put_string(std::string_view text, char* out) noexcept {
     out = put_u16(text.size(), out);
-    std::memcpy(out, text.data(), text.size());
+    if (!text.empty()) std::memcpy(out, text.data(), text.size());
     return out + text.size();
 }
 
