@@ -128,11 +128,14 @@ bool connection::on_other(const frame& in, event& out) {
     }
 }
 
+void connection::detach() {
+    if (session_ == nullptr) return;
+    session_->on_closed();
+    session_ = nullptr;
+}
+
 void connection::on_closed() {
-    if (session_ != nullptr) {
-        session_->on_closed();
-        session_ = nullptr;
-    }
+    detach();
     state_ = connection_state::closing;
     pending_fault_ = {};
     pending_error_ = {};

@@ -125,6 +125,8 @@ public:
     void on_committed();
     /// The transport is gone (or was closed by the owner). Detaches the session.
     void on_closed();
+    /// Lets go of the session, so that another connection can have it. Requires is_closing(); out() stays.
+    void detach();
 
     // -- output
 
