@@ -38,19 +38,19 @@ enum class packet_type : std::uint8_t {
 
 /// The message that a server publishes for a client that goes away without a word. MQTT 5 §3.1.2.5.
 struct will {
-    std::string_view topic;
-    std::string_view payload;
+    std::string_view topic = {};
+    std::string_view payload = {};
     martlet::qos qos = martlet::qos::at_most_once;
     bool retain = false;
-    std::optional<std::uint32_t> will_delay_interval;  ///< seconds; MQTT 5 only
-    message_properties properties;                     ///< MQTT 5 only
+    std::optional<std::uint32_t> will_delay_interval = {};  ///< seconds; MQTT 5 only
+    message_properties properties = {};                     ///< MQTT 5 only
 
     friend bool operator==(const will&, const will&) = default;
 };
 
 /// One topic filter with its options. MQTT 5 §3.8.3.1. Before MQTT 5 only the QoS is sent.
 struct subscription_request {
-    std::string_view filter;
+    std::string_view filter = {};
     martlet::qos qos = martlet::qos::at_most_once;
     bool no_local = false;
     bool retain_as_published = false;
@@ -64,14 +64,14 @@ namespace packets {
 /// MQTT 5 §3.1.
 struct connect {
     protocol_version version = protocol_version::v5;
-    bool bridge = false;      ///< level bit 7: the de facto mark of a bridge in 3.1 and 3.1.1
-    bool clean_start = true;  ///< "clean session" before MQTT 5
+    bool bridge = false;            ///< level bit 7: the de facto mark of a bridge in 3.1 and 3.1.1
+    bool clean_start = true;        ///< "clean session" before MQTT 5
     std::uint16_t keep_alive = 60;  ///< seconds; 0: off
-    std::string_view client_id;
-    std::optional<martlet::will> will;
-    std::optional<std::string_view> user_name;
-    std::optional<std::string_view> password;  ///< binary
-    connect_properties properties;
+    std::string_view client_id = {};
+    std::optional<martlet::will> will = {};
+    std::optional<std::string_view> user_name = {};
+    std::optional<std::string_view> password = {};  ///< binary
+    connect_properties properties = {};
 
     friend bool operator==(const connect&, const connect&) = default;
 };
@@ -80,23 +80,23 @@ struct connect {
 struct connack {
     bool session_present = false;
     reason_code reason = reason_code::success;
-    connack_properties properties;
+    connack_properties properties = {};
 
     friend bool operator==(const connack&, const connack&) = default;
 };
 
 /// MQTT 5 §3.3.
 struct publish {
-    std::string_view topic;  ///< empty only together with a topic alias
-    std::string_view payload;
+    std::string_view topic = {};  ///< empty only together with a topic alias
+    std::string_view payload = {};
     martlet::qos qos = martlet::qos::at_most_once;
     bool dup = false;
     bool retain = false;
     packet_id id = packet_id::none;  ///< none at QoS 0
-    std::optional<std::uint16_t> topic_alias;
-    subscription_identifier_list subscription_identifiers;
-    message_properties properties;
-    std::string_view property_section;  ///< decoded packets: the encoded properties without their length; else empty
+    std::optional<std::uint16_t> topic_alias = {};
+    subscription_identifier_list subscription_identifiers = {};
+    message_properties properties = {};
+    std::string_view property_section = {};  ///< if decoded: the encoded properties without their length
 
     friend bool operator==(const publish& a, const publish& b) {
         return a.topic == b.topic && a.payload == b.payload && a.qos == b.qos && a.dup == b.dup &&
@@ -110,7 +110,7 @@ template <packet_type Type>
 struct publish_ack {
     packet_id id = packet_id::none;
     reason_code reason = reason_code::success;
-    ack_properties properties;
+    ack_properties properties = {};
 
     friend bool operator==(const publish_ack&, const publish_ack&) = default;
 };
@@ -122,8 +122,8 @@ using pubcomp = publish_ack<packet_type::pubcomp>;
 /// MQTT 5 §3.8.
 struct subscribe {
     packet_id id = packet_id::none;
-    std::vector<subscription_request> subscriptions;
-    subscribe_properties properties;
+    std::vector<subscription_request> subscriptions = {};
+    subscribe_properties properties = {};
 
     friend bool operator==(const subscribe&, const subscribe&) = default;
 };
@@ -131,8 +131,8 @@ struct subscribe {
 /// MQTT 5 §3.9. One reason per filter: the granted QoS, or a failure (0x80 before MQTT 5).
 struct suback {
     packet_id id = packet_id::none;
-    std::vector<reason_code> reasons;
-    ack_properties properties;
+    std::vector<reason_code> reasons = {};
+    ack_properties properties = {};
 
     friend bool operator==(const suback&, const suback&) = default;
 };
@@ -140,8 +140,8 @@ struct suback {
 /// MQTT 5 §3.10.
 struct unsubscribe {
     packet_id id = packet_id::none;
-    std::vector<std::string_view> filters;
-    unsubscribe_properties properties;
+    std::vector<std::string_view> filters = {};
+    unsubscribe_properties properties = {};
 
     friend bool operator==(const unsubscribe&, const unsubscribe&) = default;
 };
@@ -149,8 +149,8 @@ struct unsubscribe {
 /// MQTT 5 §3.11. Before MQTT 5 there are no reasons.
 struct unsuback {
     packet_id id = packet_id::none;
-    std::vector<reason_code> reasons;
-    ack_properties properties;
+    std::vector<reason_code> reasons = {};
+    ack_properties properties = {};
 
     friend bool operator==(const unsuback&, const unsuback&) = default;
 };
@@ -168,7 +168,7 @@ struct pingresp {
 /// MQTT 5 §3.14. Before MQTT 5 it has neither reason nor properties and is sent by clients only.
 struct disconnect {
     reason_code reason = reason_code::success;
-    disconnect_properties properties;
+    disconnect_properties properties = {};
 
     friend bool operator==(const disconnect&, const disconnect&) = default;
 };
@@ -176,7 +176,7 @@ struct disconnect {
 /// MQTT 5 §3.15.
 struct auth {
     reason_code reason = reason_code::success;
-    auth_properties properties;
+    auth_properties properties = {};
 
     friend bool operator==(const auth&, const auth&) = default;
 };
@@ -184,10 +184,10 @@ struct auth {
 }  // namespace packets
 
 /// Any control packet. The alternatives stand in the order of their type numbers.
-using packet = std::variant<packets::connect, packets::connack, packets::publish, packets::puback, packets::pubrec,
-                            packets::pubrel, packets::pubcomp, packets::subscribe, packets::suback,
-                            packets::unsubscribe, packets::unsuback, packets::pingreq, packets::pingresp,
-                            packets::disconnect, packets::auth>;
+using packet =
+    std::variant<packets::connect, packets::connack, packets::publish, packets::puback, packets::pubrec,
+                 packets::pubrel, packets::pubcomp, packets::subscribe, packets::suback, packets::unsubscribe,
+                 packets::unsuback, packets::pingreq, packets::pingresp, packets::disconnect, packets::auth>;
 
 /// The type of the packet that `p` holds.
 [[nodiscard]] inline packet_type type_of(const packet& p) noexcept { return static_cast<packet_type>(p.index() + 1); }
