@@ -1,1 +1,52 @@
-# Install rules.
+# What an installation holds: public headers, libraries, the martlet executable, the files for find_package(martlet) and
+# for pkg-config. martlet::net is an implementation detail that static linking needs.
+include(CMakePackageConfigHelpers)
+
+set(martlet_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/martlet)
+
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/martlet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+    FILES_MATCHING PATTERN "*.hpp")
+install(TARGETS martlet_core martlet_net martlet_client martlet_broker EXPORT martletTargets)
+install(EXPORT martletTargets NAMESPACE martlet:: DESTINATION ${martlet_package_dir})
+if(TARGET martlet)
+    install(TARGETS martlet)
+endif()
+
+configure_package_config_file(
+    ${PROJECT_SOURCE_DIR}/cmake/martletConfig.cmake.in ${PROJECT_BINARY_DIR}/martletConfig.cmake
+    INSTALL_DESTINATION ${martlet_package_dir}
+    NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/martletConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/martletConfig.cmake ${PROJECT_BINARY_DIR}/martletConfigVersion.cmake
+    DESTINATION ${martlet_package_dir})
+
+# Relative to the .pc file, so that an installation may be moved.
+set(prefix_for_pc ${CMAKE_INSTALL_PREFIX})
+if(NOT IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR})
+    file(RELATIVE_PATH up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+    string(REGEX REPLACE "/$" "" up ${up})
+    set(prefix_for_pc "\${pcfiledir}/${up}")
+endif()
+cmake_path(APPEND libdir_for_pc "\${prefix}" ${CMAKE_INSTALL_LIBDIR})
+cmake_path(APPEND includedir_for_pc "\${prefix}" ${CMAKE_INSTALL_INCLUDEDIR})
+
+# martlet_add_pkg_config(<layer> <description> [REQUIRES <module>...] [HIDDEN <flag>...]). HIDDEN is what only a static
+# library needs at link time; when the installed one is static, every user needs it, also without --static.
+function(martlet_add_pkg_config layer description)
+    cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "REQUIRES;HIDDEN")
+    list(JOIN arg_REQUIRES ", " requires)
+    list(JOIN arg_HIDDEN " " hidden)
+    set(libs "-lmartlet_${layer}")
+    set(libs_private "${hidden}")
+    if(NOT BUILD_SHARED_LIBS)
+        string(STRIP "${libs} ${hidden}" libs)
+        set(libs_private "")
+    endif()
+
+    configure_file(${PROJECT_SOURCE_DIR}/cmake/martlet.pc.in ${PROJECT_BINARY_DIR}/martlet-${layer}.pc @ONLY)
+    install(FILES ${PROJECT_BINARY_DIR}/martlet-${layer}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endfunction()
+
+martlet_add_pkg_config(core "MQTT protocol core without I/O")
+martlet_add_pkg_config(client "MQTT client" REQUIRES martlet-core HIDDEN -lmartlet_net -pthread)
+martlet_add_pkg_config(broker "Embeddable MQTT broker" REQUIRES martlet-core HIDDEN -lmartlet_net -pthread)
