@@ -1,0 +1,6 @@
+// A user's program.
+#include <martlet/topic.hpp>
+
+int main() {
+    return martlet::topic_matches("garden/+/state", "garden/gate/state") ? 0 : 1;
+}
