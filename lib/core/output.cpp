@@ -58,6 +58,7 @@ std::size_t output::gather(std::span<std::string_view> views) const noexcept {
 void output::consume(std::size_t n) noexcept {
     assert(n <= size_);
     size_ -= n;
+    consumed_ += n;
     if (size_ == 0) return clear();
     while (n != 0) {
         const std::size_t plain_end = shared_ != nullptr && !shared_->empty() ? shared_->front().position : tail_;

@@ -5,6 +5,7 @@
 #include <martlet/core/outgoing_message.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <deque>
 #include <memory>
@@ -65,6 +66,8 @@ public:
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    /// Bytes consumed so far, for statistics.
+    [[nodiscard]] std::uint64_t consumed() const noexcept { return consumed_; }
 
     /// Fills `views` with the first bytes to be written, in order; returns how many views.
     [[nodiscard]] std::size_t gather(std::span<std::string_view> views) const noexcept;
@@ -85,6 +88,7 @@ private:
     std::size_t head_ = 0;
     std::size_t tail_ = 0;
     std::size_t size_ = 0;
+    std::uint64_t consumed_ = 0;
     std::deque<shared_payload>* shared_ = nullptr;  // most connections never have one
 };
 
