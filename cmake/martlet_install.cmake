@@ -9,6 +9,8 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/martlet DESTINATION ${CMAKE_INST
 install(TARGETS martlet_core martlet_net martlet_client martlet_broker EXPORT martletTargets)
 install(EXPORT martletTargets NAMESPACE martlet:: DESTINATION ${martlet_package_dir})
 if(TARGET martlet)
+    file(RELATIVE_PATH libraries ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
+    set_target_properties(martlet PROPERTIES INSTALL_RPATH "\$ORIGIN/${libraries}")
     install(TARGETS martlet)
 endif()
 

@@ -17,6 +17,7 @@ function(martlet_add_library layer)
         EXPORT_NAME ${layer}
         LINKER_LANGUAGE CXX
         POSITION_INDEPENDENT_CODE ON  # a static martlet may end in somebody's shared library
+        INSTALL_RPATH "\$ORIGIN"      # shared: the others are beside it, wherever the prefix is
         VERSION ${PROJECT_VERSION}
         SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 endfunction()
