@@ -145,7 +145,8 @@ public:
     }
 
     /// Receives at least one and at most `into.size()` messages: the fast way for many small ones.
-    /// Handler: void(error_code, std::size_t count). `into` must live until completion. Else like async_receive.
+    /// Handler: void(error_code, std::size_t count). `into` must live until completion and must not be empty
+    /// (errc::option_invalid). Else like async_receive.
     template <detail::completion_token Token = asio::deferred_t>
     [[nodiscard]] auto async_receive_some(std::span<message> into, Token&& token = Token()) {
         return asio::async_initiate<Token, detail::receive_some_signature>(
@@ -183,6 +184,8 @@ public:
         requires(std::is_convertible_v<typename Context::executor_type, executor_type> &&
                  !std::is_same_v<Context, client>)
     client(Context& context, client_options options) : client(executor_type(context.get_executor()), std::move(options)) {}
+    /// For those who bring a network of their own: the library's tests and simulation.
+    explicit client(detail::core_ptr core) noexcept;
     client(client&&) noexcept = default;
     client& operator=(client&& other) noexcept;
     /// Cuts the connection without DISCONNECT (the will is published) and ends what is pending with operation_aborted.
@@ -194,7 +197,8 @@ public:
     /// Handler: void(error_code). Completes without an error after async_disconnect or stop(), else with why it gave up:
     /// a fatal refusal (a reason_code), errc::url_invalid, option_invalid, client_id_invalid, store_failed,
     /// store_damaged; with reconnecting off also the cause of the loss; errc::already_running.
-    /// Afterwards it may be called again: queue, session and streams are kept.
+    /// Operations that are pending then end with errc::not_running. Afterwards it may be called again: queue, session
+    /// and streams are kept.
     /// Cancellation: like stop(), completes with operation_aborted.
     template <detail::completion_token Token = asio::deferred_t>
     [[nodiscard]] auto async_run(Token&& token = Token()) {
@@ -207,9 +211,9 @@ public:
     /// QoS 1 and 2 survive reconnects. QoS 0 waits for a connection. MQTT 5 §4.3.
     /// Handler: void(error_code, publish_result).
     /// Errors: errc::topic_invalid, string_invalid, property_invalid, packet_too_large, qos_not_supported,
-    /// retain_not_supported, queue_full, discarded, message_expired, operation_timeout, not_running (after stop()); a
-    /// reason_code ≥ 0x80 if the server refused, which `publish_result` also has.
-    /// Cancellation: a message not yet sent is withdrawn where that is possible; else only the waiting ends.
+    /// retain_not_supported, queue_full, discarded, message_expired, operation_timeout, receive_blocked, not_running
+    /// (after stop()); a reason_code ≥ 0x80 if the server refused, which `publish_result` also has.
+    /// Cancellation and time limit: only the waiting ends; a message that was taken stays under way.
     template <detail::completion_token Token = asio::deferred_t>
     [[nodiscard]] auto async_publish(std::string_view topic, payload bytes, const publish_options& options,
                                      Token&& token = Token()) {

@@ -17,6 +17,7 @@ namespace martlet {
 namespace detail {
 class message_chunk;
 struct message_record;
+struct message_access;
 void intrusive_ptr_add_ref(const message_chunk* chunk) noexcept;
 void intrusive_ptr_release(const message_chunk* chunk) noexcept;
 }  // namespace detail
@@ -56,6 +57,7 @@ public:
     [[nodiscard]] std::uint64_t receipt() const noexcept;
 
 private:
+    friend struct detail::message_access;
     boost::intrusive_ptr<const detail::message_chunk> chunk_;
     const detail::message_record* record_ = nullptr;
 };
