@@ -1,0 +1,103 @@
+// Options of a broker. Everything that a peer can make grow has its bound here, with its default and with what happens
+// at the bound.
+#pragma once
+
+#include <martlet/error.hpp>
+#include <martlet/types.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace martlet {
+
+class authenticator;
+
+/// What happens when messages come faster than a connected client takes them.
+enum class full_policy : std::uint8_t {
+    drop,          ///< they are dropped for this client, and counted
+    stop_reading,  ///< nothing is read from their publishers until the client has caught up
+};
+
+enum class log_level : std::uint8_t { error, warning, notice, information, debug };
+
+/// Gets the lines of the broker's log, on its executor. Strings of peers are escaped.
+class broker_log {
+public:
+    virtual ~broker_log() = default;
+    virtual void write(log_level level, std::string_view line) = 0;
+};
+
+/// A filter that nobody may subscribe to, for tests of clients.
+struct denied_filter {
+    std::string filter;                                   ///< compared as text
+    reason_code reason = reason_code::unspecified_error;  ///< 0x80 in SUBACK before MQTT 5
+};
+
+struct broker_options {
+    // -- connections
+
+    std::size_t connections_max = 100'000;              ///< more are refused with 0x97, Quota exceeded
+    std::chrono::milliseconds connect_timeout{10'000};  ///< from accepting the transport to the end of the handshake
+    std::uint32_t first_packet_size_max = 64 * 1024;    ///< bytes of CONNECT; above: closed
+    std::uint32_t packet_size_max = 16 * 1024 * 1024;   ///< bytes, announced as Maximum Packet Size; above: 0x95
+    std::uint16_t topic_levels_max = 200;               ///< of topic names (0x90) and filters (0x8F)
+    std::uint16_t receive_maximum = 65'535;             ///< a client's open QoS 1 and 2 messages; above: 0x93
+    std::uint16_t inflight_max = 1'024;                 ///< open towards a client, at most its Receive Maximum
+    std::uint16_t topic_alias_maximum = 10;             ///< aliases that a client may use; above: 0x94
+    std::uint16_t topic_alias_maximum_out = 0;          ///< aliases used towards a client, at most what it allows. They
+        ///< save bytes of long topics, but forbid passing packets on as they came
+    std::uint16_t keep_alive_max = 0;        ///< seconds; MQTT 5 clients that want more, or none, are told Server
+                                             ///< Keep Alive; 0: no limit
+    bool allow_anonymous_remote = false;     ///< without an authenticator: also who is not on this machine
+    bool allow_empty_client_id = true;       ///< the broker chooses one; false: 0x85
+    std::string client_id_prefix = "auto-";  ///< of those
+    std::optional<std::string> response_information = {};  ///< for clients that ask; MQTT 5 §3.2.2.3.15
+
+    // -- what is offered; announced in CONNACK of MQTT 5
+
+    qos maximum_qos = qos::exactly_once;            ///< above: 0x9B
+    bool retain_available = true;                   ///< otherwise 0x9A
+    bool wildcard_subscription_available = true;    ///< otherwise 0xA2
+    bool subscription_identifier_available = true;  ///< otherwise 0xA1
+    bool shared_subscription_available = true;      ///< otherwise 0x9E
+    bool tell_no_matching_subscribers = true;       ///< 0x10 in PUBACK and PUBREC of MQTT 5
+    std::vector<denied_filter> deny_subscribe = {};
+
+    // -- sessions
+
+    std::size_t sessions_max = 1'000'000;  ///< connected or not; more are refused with 0x97
+    std::uint32_t session_expiry_max =
+        0xFFFF'FFFF;  ///< seconds, 0xFFFFFFFF: for ever. MQTT 5 clients that want more are
+                      ///< told so; sessions of 3.x without Clean Session last as long
+    std::size_t subscriptions_per_session_max = 100'000;  ///< more are refused with 0x97
+    std::size_t queue_count_max = 1'000'000;  ///< QoS 1 and 2 messages that wait in a session; see on_full. Without
+    std::size_t queue_bytes_max = 256u * 1024 * 1024;  ///< a connection more are dropped and counted
+    bool queue_qos_0 = false;                          ///< QoS 0 waits there, too, for clients that are not connected
+
+    // -- slow receivers
+
+    std::size_t output_bytes_max = 64u * 1024 * 1024;  ///< unsent bytes of a connection, beyond which it gets no QoS 0
+    full_policy on_full = full_policy::drop;           ///< at output_bytes_max and at the bounds of the queue
+    std::chrono::milliseconds stall_timeout{
+        30'000};  ///< stop_reading: who makes no progress for so long is closed (0x97)
+
+    // -- retained messages; at a bound a topic's message is not kept, and counted
+
+    std::size_t retained_count_max = 10'000'000;
+    std::size_t retained_bytes_max = std::size_t{1} << 30;
+
+    // -- hooks
+
+    std::shared_ptr<martlet::authenticator> authenticator = {};
+    std::shared_ptr<broker_log> log = {};      ///< null: off
+    log_level log_detail = log_level::notice;  ///< up to this
+    std::optional<std::uint64_t> seed = {};    ///< of hashes and chosen client ids; absent: random
+};
+
+}  // namespace martlet

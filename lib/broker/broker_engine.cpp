@@ -1,0 +1,234 @@
+#include "broker/broker_engine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace martlet::broker_impl {
+
+namespace {
+
+core::connection_limits limits_of(const broker_options& options) {
+    core::connection_limits limits;
+    limits.packet_size_max = options.packet_size_max;
+    limits.first_packet_size_max = options.first_packet_size_max;
+    limits.receive_maximum = options.receive_maximum;
+    limits.topic_alias_maximum = options.topic_alias_maximum;
+    limits.topic_alias_maximum_out = options.topic_alias_maximum_out;
+    limits.inflight_max = options.inflight_max;
+    limits.topic_levels_max = options.topic_levels_max;
+    limits.handshake_timeout = options.connect_timeout;
+    limits.maximum_qos = options.maximum_qos;
+    limits.retain_available = options.retain_available;
+    limits.wildcard_subscription_available = options.wildcard_subscription_available;
+    limits.subscription_identifier_available = options.subscription_identifier_available;
+    limits.shared_subscription_available = options.shared_subscription_available;
+    limits.keep_alive_max = options.keep_alive_max;
+    return limits;
+}
+
+std::uint64_t next_random(std::uint64_t& state) noexcept {  // splitmix64
+    std::uint64_t z = (state += 0x9E37'79B9'7F4A'7C15);
+    z = (z ^ (z >> 30)) * 0xBF58'476D'1CE4'E5B9;
+    z = (z ^ (z >> 27)) * 0x94D0'49BB'1331'11EB;
+    return z ^ (z >> 31);
+}
+
+}  // namespace
+
+// ---- state
+
+broker_state::broker_state(const broker_options& given, std::uint64_t seed, bool journal_on, const instant& start)
+    : options(given),
+      limits(limits_of(given)),
+      queue{.count_max = given.queue_count_max,
+            .bytes_max = given.queue_bytes_max,
+            .policy = core::queue_policy::refuse,
+            .keep_qos_0 = given.queue_qos_0},
+      now(start),
+      journal(journal_on),
+      filters(seed),
+      kept(seed, {.count_max = given.retained_count_max, .bytes_max = given.retained_bytes_max}),
+      table(journal, filters, timers, seed,
+            [this](client_session& session, const stored_will& will) { publish_will(session, will); }),
+      router(*this, seed),
+      random(seed) {}
+
+broker_state::~broker_state() = default;
+
+std::string broker_state::choose_client_id() {
+    std::string id;
+    do {
+        id = options.client_id_prefix;
+        for (int i = 0; i < 2; ++i) {
+            std::uint64_t bits = next_random(random);
+            for (int digit = 0; digit < 16; ++digit, bits >>= 4)
+                id += "0123456789abcdef"[bits & 15];
+        }
+    } while (table.find(id) != nullptr);
+    return id;
+}
+
+void broker_state::schedule(peer& p) {
+    const steady_time at = p.next_deadline();
+    if (at >= p.looked_at) return;
+    p.looked_at = at;
+    timers.push(at, deadlines::kind::peer, static_cast<std::uint64_t>(p.id()));
+}
+
+void broker_state::publish_will(client_session& session, const stored_will& will) {
+    core::message_ref message = will.message;
+    client_info who;
+    who.client_id = session.client_id;
+    who.user_name = session.user_name;
+    who.address = session.address;
+    who.local = session.local;
+    who.version = session.version;
+    if (options.authenticator != nullptr && !options.authenticator->may_publish(who, message->topic())) return;
+    if (message->retain() && !options.retain_available) return;
+    if (message->expires()) {  // its lifetime begins now
+        const auto lifetime = message->expires_at()->time_since_epoch();
+        message = core::outgoing_message::restore(message->topic(), message->payload(), message->property_section(),
+                                                  message->qos(), message->retain(), now.wall + lifetime);
+    }
+    router.publish(message, &session);
+}
+
+// ---- engine
+
+broker_engine::broker_engine(const broker_options& options, std::uint64_t seed, const instant& start, bool journal_on)
+    : state_(options, seed, journal_on, start) {}
+
+broker_engine::~broker_engine() = default;
+
+bool broker_engine::restore(stored_state stored, const instant& now) {
+    const turn here(*this, now);
+    for (const core::retained_row& row : stored.retained) {
+        if (row.message != nullptr && !row.message->expired(now.wall)) static_cast<void>(state_.kept.put(row.message));
+    }
+    return state_.table.restore(std::move(stored.sessions), state_.queue, now);
+}
+
+// ---- input
+
+peer_id broker_engine::peer_opened(peer_info info, void* owner, const instant& now) {
+    const turn here(*this, now);
+    if (state_.free_peers.empty()) {
+        state_.free_peers.push_back(static_cast<std::uint32_t>(state_.peers.size()));
+        state_.peers.emplace_back();
+    }
+    const std::uint32_t at = state_.free_peers.back();
+    state_.free_peers.pop_back();
+    const peer_id id{static_cast<std::uint64_t>(++state_.last_peer_generation) << 32 | at};
+    state_.peers[at] = std::make_unique<peer>(state_, id, std::move(info), owner);
+    return id;
+}
+
+bool broker_engine::receive(peer_id id, std::string_view bytes, const instant& now) {
+    peer* const p = state_.find(id);
+    if (p == nullptr) return false;
+    const turn here(*this, now);
+    p->receive(bytes);
+    return p->wants_reading();
+}
+
+void broker_engine::on_written(peer_id id, const instant& now) {
+    peer* const p = state_.find(id);
+    if (p == nullptr) return;
+    const turn here(*this, now);
+    drained(*p);
+}
+
+void broker_engine::on_closed(peer_id id, const instant& now) {
+    peer* const p = state_.find(id);
+    if (p == nullptr) return;
+    const turn here(*this, now);
+    p->on_closed();
+    if (p->dirty) state_.dirty[p->dirty_at] = nullptr;
+    const auto at = static_cast<std::uint32_t>(id);
+    state_.peers[at].reset();
+    state_.free_peers.push_back(at);
+    compact_timers();
+}
+
+void broker_engine::on_deadline(const instant& now) {
+    const turn here(*this, now);
+    for (deadlines::entry e; state_.timers.pop(now.steady, e);) {
+        if (e.what == deadlines::kind::session) {
+            state_.table.on_deadline(e.whom, now);
+            continue;
+        }
+        peer* const p = state_.find(peer_id{e.whom});
+        if (p == nullptr) continue;
+        p->looked_at = never;
+        if (p->next_deadline() <= now.steady) p->on_deadline();
+        state_.schedule(*p);
+    }
+    state_.kept.expire(now.wall, [this](std::string_view topic) {
+        if (state_.journal.on()) state_.journal.record(core::retained_row{std::string(topic), {}});
+    });
+}
+
+void broker_engine::on_committed(std::uint64_t number, const instant& now) {
+    const turn here(*this, now);
+    state_.journal.on_committed(number);
+    for (std::size_t i = 0; i < state_.peers.size(); ++i) {
+        if (state_.peers[i] != nullptr) state_.peers[i]->on_committed();
+    }
+}
+
+void broker_engine::process_answers() {
+    while (!state_.answers->answers.empty()) {
+        auto answers = std::exchange(state_.answers->answers, {});
+        for (auto& [id, answer] : answers) {
+            if (peer* const p = state_.find(id)) p->on_answer(std::move(answer));
+        }
+    }
+}
+
+// ---- commands
+
+void broker_engine::publish(const core::message_ref& message, const instant& now) {
+    const turn here(*this, now);
+    state_.router.publish(message, nullptr);
+}
+
+void broker_engine::shut_down(const instant& now) {
+    const turn here(*this, now);
+    for (const auto& p : state_.peers) {
+        if (p != nullptr) p->shut_down();
+    }
+}
+
+// ---- output
+
+steady_time broker_engine::next_deadline() const noexcept {
+    if (has_work()) return state_.now.steady;
+    steady_time at = state_.timers.next();
+    if (const unix_time expiry = state_.kept.next_expiry(); expiry != unix_time::max()) {
+        at = std::min(at, state_.now.steady + std::max(expiry - state_.now.wall, std::chrono::milliseconds(0)));
+    }
+    return at;
+}
+
+broker_counters broker_engine::count() const noexcept {
+    return {.connections = state_.peers.size() - state_.free_peers.size(),
+            .sessions = state_.table.count(),
+            .sessions_connected = state_.open_count,
+            .subscriptions = state_.filters.count(),
+            .shared_subscriptions = state_.filters.shared_count(),
+            .retained = state_.kept.count(),
+            .retained_bytes = state_.kept.bytes(),
+            .connections_accepted = state_.connections_accepted,
+            .routed = state_.router.count()};
+}
+
+// Connections that come and go faster than their deadlines leave entries behind.
+void broker_engine::compact_timers() {
+    const std::size_t alive = state_.peers.size() - state_.free_peers.size() + state_.table.count();
+    if (state_.timers.size() <= 4 * alive + 1'024) return;
+    state_.timers.compact([this](deadlines::kind what, std::uint64_t whom) {
+        return what == deadlines::kind::peer ? state_.find(peer_id{whom}) == nullptr : state_.table.is_stale(whom);
+    });
+}
+
+}  // namespace martlet::broker_impl

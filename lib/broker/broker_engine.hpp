@@ -1,0 +1,151 @@
+// The broker without I/O: bytes, time and commits in; bytes, rows and the next deadline out. All of it is deterministic:
+// the same calls with the same seed give the same bytes.
+//
+//   peer_opened, receive, on_written, on_closed, on_deadline, on_committed ──► engine ──► flush, next_deadline, take_changes
+//
+// An owner does in each turn: input, then flush() (and again while has_work()), then a timer for next_deadline().
+#pragma once
+
+#include "broker/broker_state.hpp"
+
+#include <martlet/broker_options.hpp>
+#include <martlet/core/changes.hpp>
+#include <martlet/core/output.hpp>
+#include <martlet/store.hpp>
+#include <martlet/time.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+namespace martlet::broker_impl {
+
+/// One connection in flush().
+struct flush_item {
+    peer_id id{};
+    void* owner = nullptr;
+    core::output& out;
+    bool closing = false;  ///< write what is left, close the transport, then call on_closed()
+    bool reading = true;   ///< false: receive nothing until an item says true
+};
+
+struct broker_counters {
+    std::size_t connections = 0;  ///< transports, with or without a session
+    std::size_t sessions = 0;
+    std::size_t sessions_connected = 0;
+    std::size_t subscriptions = 0;
+    std::size_t shared_subscriptions = 0;
+    std::size_t retained = 0;
+    std::size_t retained_bytes = 0;
+    std::uint64_t connections_accepted = 0;
+    router::counters routed;
+};
+
+class broker_engine {
+public:
+    /// `seed` is for hashes and chosen client ids. With `journal_on` rows come out of take_changes(), and what depends
+    /// on them waits for on_committed().
+    broker_engine(const broker_options& options, std::uint64_t seed, const instant& start, bool journal_on = false);
+    ~broker_engine();
+
+    /// What an earlier life has stored; before the first connection. False if it contradicts itself.
+    [[nodiscard]] bool restore(stored_state state, const instant& now);
+
+    // -- input
+
+    /// A transport was accepted. `owner` comes back in flush().
+    [[nodiscard]] peer_id peer_opened(peer_info info, void* owner, const instant& now);
+    /// Bytes of a peer, gone when this returns. False: no more of them, please, until flush() says so. Unknown ids are
+    /// ignored here and below.
+    bool receive(peer_id id, std::string_view bytes, const instant& now);
+    /// Output that an earlier flush() could not write has been written.
+    void on_written(peer_id id, const instant& now);
+    /// The transport is gone. `id` means nothing any more.
+    void on_closed(peer_id id, const instant& now);
+    /// next_deadline() has come, or an authenticator has answered.
+    void on_deadline(const instant& now);
+    /// Everything up to `number` of take_changes() is stored.
+    void on_committed(std::uint64_t number, const instant& now);
+
+    // -- commands
+
+    /// To retained messages and subscribers.
+    void publish(const core::message_ref& message, const instant& now);
+    /// DISCONNECT 0x8B to all, sessions are kept. New connections are to be refused by the owner.
+    void shut_down(const instant& now);
+    /// Called when on_deadline() is wanted at once because an authenticator has answered; may be null.
+    void set_wake(std::function<void()> wake) { state_.answers->wake = std::move(wake); }
+
+    // -- output
+
+    /// Calls `f(flush_item)` for each connection that has something to write, or is to be closed, or read again.
+    template <class F>
+    void flush(F&& f, const instant& now);
+    /// True if flush() has something to do.
+    [[nodiscard]] bool has_work() const noexcept { return !state_.dirty.empty(); }
+    /// When to call on_deadline() at the latest.
+    [[nodiscard]] steady_time next_deadline() const noexcept;
+    [[nodiscard]] bool has_changes() const noexcept { return state_.journal.has_rows(); }
+    [[nodiscard]] core::change_batch take_changes() { return state_.journal.take(); }
+
+    // -- queries
+
+    [[nodiscard]] core::output* out(peer_id id) noexcept {
+        peer* const p = state_.find(id);
+        return p != nullptr ? &p->connection.out() : nullptr;
+    }
+    [[nodiscard]] broker_counters count() const noexcept;
+    [[nodiscard]] const broker_options& options() const noexcept { return state_.options; }
+
+private:
+    class turn;  // sets the time, and takes the authenticator's answers in the end
+
+    void process_answers();
+    void drained(peer& p) {
+        if (p.needs_drain && p.is_drained()) p.on_drained();
+    }
+    void compact_timers();
+
+    broker_state state_;
+};
+
+class broker_engine::turn {
+public:
+    turn(broker_engine& engine, const instant& now) : engine_(engine) {
+        engine_.state_.now = now;
+        engine_.state_.answers->in_engine = true;
+    }
+    ~turn() {
+        if (!engine_.state_.answers->answers.empty()) engine_.process_answers();
+        engine_.state_.answers->in_engine = false;
+    }
+    turn(const turn&) = delete;
+    turn& operator=(const turn&) = delete;
+
+private:
+    broker_engine& engine_;
+};
+
+template <class F>
+void broker_engine::flush(F&& f, const instant& now) {
+    const turn here(*this, now);
+    // Who becomes dirty meanwhile has its turn the next time: nobody can keep the others waiting.
+    const std::size_t count = state_.dirty.size();
+    for (std::size_t i = 0; i < count; ++i) {
+        peer* const p = state_.dirty[i];
+        if (p == nullptr) continue;
+        p->dirty = false;
+        state_.dirty[i] = nullptr;
+        const peer_id id = p->id();
+        f(flush_item{id, p->owner(), p->connection.out(), p->connection.is_closing(), p->wants_reading()});
+        if (p->needs_drain && state_.find(id) == p) drained(*p);
+    }
+    state_.dirty.erase(state_.dirty.begin(), state_.dirty.begin() + static_cast<std::ptrdiff_t>(count));
+    for (std::size_t i = 0; i < state_.dirty.size(); ++i) {
+        if (state_.dirty[i] != nullptr) state_.dirty[i]->dirty_at = i;
+    }
+}
+
+}  // namespace martlet::broker_impl

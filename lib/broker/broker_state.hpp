@@ -1,0 +1,86 @@
+// What the parts of the engine share.
+#pragma once
+
+#include "broker/deadlines.hpp"
+#include "broker/peer.hpp"
+#include "broker/retained.hpp"
+#include "broker/router.hpp"
+#include "broker/sessions.hpp"
+#include "broker/subscriptions.hpp"
+
+#include <martlet/broker_options.hpp>
+#include <martlet/core/changes.hpp>
+#include <martlet/core/connection.hpp>
+#include <martlet/core/output.hpp>
+#include <martlet/time.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace martlet::broker_impl {
+
+/// Answers of the authenticator that have not been processed. Shared with the handlers, which may outlive the broker.
+struct answer_box {
+    std::vector<std::pair<peer_id, authentication_answer>> answers;
+    std::function<void()> wake;  ///< an answer came while the engine was not running
+    bool in_engine = false;
+};
+
+struct broker_state {
+    broker_state(const broker_options& given, std::uint64_t seed, bool journal_on, const instant& start);
+    ~broker_state();
+
+    const broker_options options;
+    const core::connection_limits limits;
+    const core::queue_limits queue;
+    instant now;
+    core::changes journal;
+    core::buffer_pool buffers;
+    deadlines timers;
+    subscriptions filters;
+    retained kept;
+    sessions table;
+    broker_impl::router router;
+    core::event event;         ///< the one that is being handled
+    std::vector<peer*> dirty;  ///< peers with output, or to be closed; null: gone meanwhile
+    std::shared_ptr<answer_box> answers = std::make_shared<answer_box>();
+
+    std::vector<std::unique_ptr<peer>> peers;  ///< by the low half of their id
+    std::vector<std::uint32_t> free_peers;
+    std::uint32_t last_peer_generation = 0;
+    std::size_t open_count = 0;  ///< connections with a session
+    std::uint64_t random;        ///< of chosen client ids
+    std::uint64_t connections_accepted = 0;
+
+    [[nodiscard]] peer* find(peer_id id) noexcept {
+        const auto at = static_cast<std::uint32_t>(id);
+        peer* const p = at < peers.size() ? peers[at].get() : nullptr;
+        return p != nullptr && p->id() == id ? p : nullptr;
+    }
+    /// A client id that no session has.
+    [[nodiscard]] std::string choose_client_id();
+    /// Puts the peer's next deadline onto the heap, if it is earlier than the entry that stands there.
+    void schedule(peer& p);
+    void publish_will(client_session& session, const stored_will& will);
+
+    [[nodiscard]] bool logs(log_level level) const noexcept {
+        return options.log != nullptr && level <= options.log_detail;
+    }
+    void log(log_level level, std::string_view line) const {
+        if (logs(level)) options.log->write(level, line);
+    }
+};
+
+inline void peer::mark_dirty() {
+    if (dirty) return;
+    dirty = true;
+    dirty_at = state_->dirty.size();
+    state_->dirty.push_back(this);
+}
+
+}  // namespace martlet::broker_impl

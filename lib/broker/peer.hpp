@@ -1,0 +1,123 @@
+// One connection of the broker: what its client does, in terms of sessions, subscriptions and the router.
+//
+//   opened ── CONNECT ──► authenticating ── granted ──► open ──► ended
+//                                        └─ refused ──────────►
+//
+// `ended` means that the session has been let go; the transport may still have something to write.
+#pragma once
+
+#include "broker/router.hpp"
+#include "broker/sessions.hpp"
+
+#include <martlet/authenticator.hpp>
+#include <martlet/core/connection.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace martlet::broker_impl {
+
+struct broker_state;
+
+/// Names a connection; never used again.
+enum class peer_id : std::uint64_t {};
+
+/// What the listener knows about a connection.
+struct peer_info {
+    std::string address;  ///< for logs and hooks
+    bool local = true;    ///< from this machine
+};
+
+class peer {
+public:
+    peer(broker_state& state, peer_id id, peer_info info, void* owner);
+    peer(const peer&) = delete;
+    peer& operator=(const peer&) = delete;
+    ~peer();
+
+    // -- input, of the engine
+
+    void receive(std::string_view bytes);
+    void on_deadline();
+    void on_committed();
+    /// Its output has become smaller.
+    void on_drained();
+    void on_answer(authentication_answer answer);
+    /// The broker stops: DISCONNECT or a refusal, and the session is let go.
+    void shut_down();
+    /// The transport is gone.
+    void on_closed();
+
+    // -- of the router
+
+    /// Something was appended to its output.
+    void mark_dirty();
+    /// Nothing more is read from this publisher until `receiver` has caught up.
+    void wait_for(peer& receiver);
+
+    // -- queries
+
+    [[nodiscard]] peer_id id() const noexcept { return id_; }
+    [[nodiscard]] void* owner() const noexcept { return owner_; }
+    [[nodiscard]] bool wants_reading() const noexcept { return waiting_for_ == 0; }
+    /// True if on_drained() is worth a call, when it is needed.
+    [[nodiscard]] bool is_drained() const noexcept;
+    [[nodiscard]] steady_time next_deadline() const noexcept;
+    [[nodiscard]] client_info info() const noexcept;
+
+    core::connection connection;
+    client_session* session = nullptr;  ///< from CONNACK to the end
+
+    // hot state of the router
+    route_ref last_route;  ///< of the last topic published, unless it has many receivers
+    std::uint64_t rights_generation = 0;
+    bool may_publish = true;         ///< to that topic
+    std::uint8_t version_class = 0;  ///< what it sends is encoded as 1: 3.x, 2: MQTT 5
+    std::uint8_t forward_class = 0;  ///< the class of packets that may be passed on to it as they came; 0: none
+    steady_time looked_at = never;   ///< time of its entry in the heap of deadlines
+    bool dirty = false;
+    bool needs_drain = false;  ///< on_drained() has something to do
+    std::size_t dirty_at = 0;  ///< where it stands in the list
+
+private:
+    struct connect_data;
+
+    void run();
+    void settle();
+    void end();
+    void on_event(core::event& e);
+    void on_connect(const packets::connect& packet);
+    void on_auth(const packets::auth& packet);
+    void on_subscribe(const packets::subscribe& packet);
+    void on_unsubscribe(const packets::unsubscribe& packet);
+    void on_disconnect(const packets::disconnect& packet);
+    [[nodiscard]] reason_code check_connect(const packets::connect& packet) const;
+    [[nodiscard]] reason_code check_filter(const subscription_request& wanted, std::uint32_t identifier) const;
+    reason_code subscribe(const subscription_request& wanted, std::uint32_t identifier);
+    void ask(authentication_step step, std::optional<std::string_view> password, std::string_view data);
+    void grant(const authentication_answer& answer);
+    void refuse(reason_code reason, std::string_view why = {});
+    void recheck_subscriptions();
+    void send_retained();
+    void let_publishers_go();
+    [[nodiscard]] std::size_t backlog() const noexcept;
+
+    broker_state* state_;
+    peer_id id_;
+    void* owner_;
+    peer_info info_;
+    std::unique_ptr<connect_data> connecting_;  // until CONNACK
+    std::string authentication_method_;
+    std::vector<peer_id> waiters_;  // publishers that are not read because of us
+    steady_time stall_at_ = never;
+    std::size_t stall_backlog_ = 0;
+    std::size_t waiting_for_ = 0;  // receivers
+    bool resumes_ = false;         // it was paused and has input that was not looked at
+    bool ended_ = false;
+};
+
+}  // namespace martlet::broker_impl

@@ -1,0 +1,286 @@
+#include "broker/router.hpp"
+
+#include "broker/broker_state.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace martlet::broker_impl {
+
+namespace {
+
+/// A route with more receivers is not kept by its publisher: finding it again costs little beside so many copies.
+constexpr std::size_t kept_receivers_max = 256;
+
+}  // namespace
+
+// ---- cache
+
+route_ref route_cache::get(std::string_view topic) {
+    if (slots_.empty()) slots_.resize(64 * ways);
+    const std::uint32_t hash = hash_(topic);
+    slot* const bucket = &slots_[(hash & (slots_.size() / ways - 1)) * ways];
+    slot* victim = nullptr;
+    for (slot* s = bucket; s != bucket + ways; ++s) {
+        if (s->held == nullptr) {
+            victim = s;
+            break;
+        }
+        if (s->hash == hash && s->held->topic == topic) return s->held;
+    }
+    if (victim == nullptr) {
+        if (++evictions_ > slots_.size() && slots_.size() < slots_max) {
+            grow();
+            return get(topic);
+        }
+        victim = bucket + turn_++ % ways;
+        receivers_ -= victim->held->receivers.size();
+        if (victim->held->use_count() == 1) {  // its strings and vectors are used again
+            victim->hash = hash;
+            victim->held->topic.assign(topic);
+            victim->held->receivers.clear();
+            victim->held->generation = 0;
+            return victim->held;
+        }
+    }
+    victim->held = new route;
+    victim->held->topic.assign(topic);
+    victim->hash = hash;
+    return victim->held;
+}
+
+void route_cache::on_filled(std::size_t before, std::size_t after) {
+    receivers_ += after - before;
+    if (receivers_ <= receivers_max) return;
+    slots_.assign(slots_.size(), {});
+    receivers_ = 0;
+}
+
+void route_cache::grow() {
+    std::vector<slot> old(slots_.size() * 2);
+    old.swap(slots_);
+    evictions_ = 0;
+    receivers_ = 0;
+    for (slot& s : old) {
+        if (s.held == nullptr) continue;
+        slot* const bucket = &slots_[(s.hash & (slots_.size() / ways - 1)) * ways];
+        for (slot* to = bucket; to != bucket + ways; ++to) {
+            if (to->held != nullptr) continue;
+            receivers_ += s.held->receivers.size();
+            *to = std::move(s);
+            break;
+        }
+    }
+}
+
+// ---- router
+
+/// A message on its way through, in whichever form it came; as an object only when somebody needs one.
+struct router::publication {
+    broker_state& state;
+    const packets::publish* packet;  // null: a message of our own
+    core::message_ref message;
+    std::string_view topic;
+    std::string_view payload;
+    const client_session* from;
+    peer* publisher;
+    martlet::qos qos;
+    bool retain;
+
+    const core::message_ref& object() {
+        if (!message) message = core::outgoing_message::create(*packet, state.now.wall);
+        return message;
+    }
+};
+
+reason_code router::publish(peer& from, const packets::publish& message, std::string_view packet) {
+    route* r = from.last_route.get();
+    if (r == nullptr || r->generation != state_->filters.generation() || r->topic != message.topic ||
+        (state_->options.authenticator != nullptr &&
+         from.rights_generation != state_->options.authenticator->rights_generation())) [[unlikely]] {
+        r = find_route(from, message.topic);
+    }
+    if (!from.may_publish) [[unlikely]]
+        return reason_code::not_authorized;
+
+    publication what{*state_,      &message, {},          message.topic, message.payload,
+                     from.session, &from,    message.qos, message.retain};
+    if (message.retain) [[unlikely]]
+        retain(what);
+    const bool as_it_came = message.qos == qos::at_most_once && !message.retain &&
+                            packet.size() < core::output::share_size_min && !message.topic_alias &&
+                            !message.properties.message_expiry_interval;
+    if (!as_it_came || !r->groups.empty()) {
+        return route_to(what, *r) ? reason_code::success : reason_code::no_matching_subscribers;
+    }
+
+    for (const receiver& to : r->receivers) {
+        peer* const p = to.session->peer;
+        if (p == nullptr || !to.plain || p->forward_class != from.version_class || !p->connection.fits(packet.size())) {
+            deliver(what, to);
+            continue;
+        }
+        if (p->connection.out().size() >= state_->options.output_bytes_max && is_full(*p, &from)) [[unlikely]]
+            continue;
+        p->connection.forward(packet);
+        ++counters_.deliveries;
+        p->mark_dirty();
+    }
+    return reason_code::success;
+}
+
+void router::publish(const core::message_ref& message, const client_session* from) {
+    publication what{*state_, nullptr, message,        message->topic(), message->payload(),
+                     from,    nullptr, message->qos(), message->retain()};
+    if (message->retain()) retain(what);
+    const route_ref r = cache_.get(message->topic());
+    if (r->generation != state_->filters.generation()) fill(*r);
+    route_to(what, *r);
+}
+
+route* router::find_route(peer& from, std::string_view topic) {
+    route_ref found = cache_.get(topic);
+    if (found->generation != state_->filters.generation()) fill(*found);
+    from.may_publish = !topic.starts_with("$SYS/");
+    if (auto* const rights = state_->options.authenticator.get()) {
+        from.rights_generation = rights->rights_generation();
+        from.may_publish = from.may_publish && rights->may_publish(from.info(), topic);
+    }
+    // The publisher keeps it, so that the next message of the topic finds it without a hash.
+    route* const r = found.get();
+    if (found->receivers.size() <= kept_receivers_max) {
+        from.last_route = std::move(found);
+    } else {
+        from.last_route.reset();
+        own_route_ = std::move(found);
+    }
+    return r;
+}
+
+void router::fill(route& r) {
+    state_->filters.find(r.topic, found_);
+    const std::size_t before = r.receivers.size();
+    r.receivers.clear();
+    r.receivers.reserve(found_.sessions.size());
+    for (match& m : found_.sessions) {
+        receiver& to = r.receivers.emplace_back();
+        to.session = &state_->table.at(m.session);
+        to.qos = m.qos;
+        to.scope = m.scope;
+        to.retain_as_published = m.retain_as_published;
+        to.plain = m.scope == match_scope::all && m.identifiers.empty();
+        if (!m.identifiers.empty()) to.identifiers = new core::identifier_list(std::move(m.identifiers));
+    }
+    r.groups = found_.groups;
+    r.generation = state_->filters.generation();
+    cache_.on_filled(before, r.receivers.size());
+}
+
+// [MQTT-3.3.1-5] to [MQTT-3.3.1-8].
+void router::retain(publication& what) {
+    core::changes& journal = state_->journal;
+    if (what.payload.empty()) {
+        if (state_->kept.erase(what.topic) && journal.on()) {
+            journal.record(core::retained_row{std::string(what.topic), {}});
+        }
+        return;
+    }
+    const bool stored = state_->kept.put(what.object());
+    counters_.retained_refused += !stored;
+    if (journal.on()) {
+        journal.record(core::retained_row{std::string(what.topic), stored ? what.object() : core::message_ref()});
+    }
+}
+
+bool router::route_to(publication& what, const route& r) {
+    bool any = false;
+    for (const receiver& to : r.receivers)
+        any |= deliver(what, to);
+    for (const group_index group : r.groups) {
+        const auto busy = [&](session_index index) {
+            const client_session& s = state_->table.at(index);
+            return s.peer != nullptr && (s.state.queue_count() != 0 ||
+                                         s.peer->connection.out().size() >= state_->options.output_bytes_max / 2);
+        };
+        const chosen_member member = state_->filters.choose(group, busy);
+        receiver to;
+        to.session = &state_->table.at(member.session);
+        to.qos = member.options.qos;
+        to.retain_as_published = member.options.retain_as_published;
+        if (member.options.identifier != 0) {
+            to.identifiers = new core::identifier_list(std::vector<std::uint32_t>{member.options.identifier});
+        }
+        any |= deliver(what, to);
+    }
+    return any;
+}
+
+// True if the session is one of the message's receivers, whatever becomes of its copy.
+bool router::deliver(publication& what, const receiver& to) {
+    client_session& session = *to.session;
+    if (to.scope != match_scope::all && (to.scope == match_scope::own) != (what.from == &session)) return false;
+    peer* const p = session.peer;
+    const auto q = min(what.qos, to.qos);  // [MQTT-3.8.4-8]
+    const bool retain = what.retain && to.retain_as_published;
+
+    if (q == qos::at_most_once) {
+        if (p == nullptr || !p->connection.is_open()) {
+            if (session.state.limits().keep_qos_0 &&
+                session.state.enqueue({what.object(), to.identifiers, 0, q, retain})) {
+                ++counters_.deliveries;
+            }
+            return true;
+        }
+        if (p->connection.out().size() >= state_->options.output_bytes_max && is_full(*p, what.publisher)) return true;
+        const bool as_object =
+            to.identifiers != nullptr || what.message != nullptr || what.payload.size() >= core::output::share_size_min;
+        const auto result = as_object
+                                ? p->connection.send({what.object(), to.identifiers, 0, q, retain})
+                                : p->connection.send_qos_0(what.topic, what.payload, retain, what.packet->properties);
+        if (result == core::send_result::dropped) {
+            ++counters_.dropped_other;
+        } else {
+            ++counters_.deliveries;
+        }
+        p->mark_dirty();
+        return true;
+    }
+
+    if (p == nullptr) {
+        if (session.state.enqueue({what.object(), to.identifiers, 0, q, retain})) {
+            ++counters_.deliveries;
+        } else {
+            ++counters_.dropped_queue;
+        }
+        return true;
+    }
+    const auto full_at = state_->queue.count_max - state_->queue.count_max / 8;
+    if (state_->options.on_full == full_policy::stop_reading && what.publisher != nullptr &&
+        (session.state.queue_count() >= full_at ||
+         session.state.queue_bytes() >= state_->queue.bytes_max - state_->queue.bytes_max / 8)) {
+        what.publisher->wait_for(*p);
+    }
+    const std::uint64_t dropped = session.state.dropped_count();
+    if (p->connection.send({what.object(), to.identifiers, 0, q, retain}) != core::send_result::dropped) {
+        ++counters_.deliveries;
+    } else if (session.state.dropped_count() != dropped) {
+        ++counters_.dropped_queue;
+    } else {
+        ++counters_.dropped_other;
+    }
+    p->mark_dirty();
+    return true;
+}
+
+// The output of `to` is at its bound. True if the message is to be dropped; otherwise its publisher waits, and what it
+// has sent goes out all the same.
+bool router::is_full(peer& to, peer* from) {
+    if (state_->options.on_full == full_policy::stop_reading && from != nullptr) {
+        from->wait_for(to);
+        return false;
+    }
+    ++counters_.dropped_full;
+    return true;
+}
+
+}  // namespace martlet::broker_impl

@@ -1,0 +1,115 @@
+// One message to its receivers. MQTT 5 §3.3.4, §3.3.5, §4.6, §4.8.
+//
+//   same topic as the publisher's last ── no ──► cache by topic ── miss or stale ──► subscriptions.find()
+//   receivers ── QoS 0, same encoding ──► the packet as it came, copied
+//             ── QoS 0 otherwise ───────► encoded in place
+//             ── QoS 1 and 2 ───────────► one outgoing_message, made once, shared by sessions connected or not
+#pragma once
+
+#include "broker/hash_index.hpp"
+#include "broker/subscriptions.hpp"
+
+#include <martlet/core/outgoing_message.hpp>
+#include <martlet/error.hpp>
+#include <martlet/packets.hpp>
+
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace martlet::broker_impl {
+
+struct broker_state;
+struct client_session;
+class peer;
+
+/// One copy of a message: to whom, and how.
+struct receiver {
+    client_session* session = nullptr;
+    core::identifiers_ref identifiers;
+    martlet::qos qos = martlet::qos::at_most_once;
+    match_scope scope = match_scope::all;
+    bool retain_as_published = false;
+    bool plain = true;  ///< for all publishers, without identifiers
+};
+
+/// Who gets messages of one topic. Good as long as `generation` is the subscriptions'; later the pointers dangle.
+struct route : boost::intrusive_ref_counter<route, boost::thread_unsafe_counter> {
+    std::string topic;
+    std::uint64_t generation = 0;
+    std::vector<receiver> receivers;
+    std::vector<group_index> groups;
+};
+using route_ref = boost::intrusive_ptr<route>;
+
+/// Routes of the topics used last, four to a bucket. Bounded by routes and by receivers.
+class route_cache {
+public:
+    explicit route_cache(std::uint64_t seed) : hash_(seed) {}
+
+    /// The route of a topic: a cached one, or one that is to be filled because its generation is not the present one.
+    [[nodiscard]] route_ref get(std::string_view topic);
+    /// `r` was filled: `count` receivers more, or less, than before.
+    void on_filled(std::size_t before, std::size_t after);
+
+    static constexpr std::size_t receivers_max = 1'000'000;
+
+private:
+    static constexpr std::size_t ways = 4;
+    static constexpr std::size_t slots_max = 65'536;
+    struct slot {
+        route_ref held;
+        std::uint32_t hash = 0;
+    };
+    void grow();
+
+    string_hash hash_;
+    std::vector<slot> slots_;
+    std::size_t receivers_ = 0;
+    std::size_t evictions_ = 0;
+    std::uint32_t turn_ = 0;
+};
+
+class router {
+public:
+    explicit router(broker_state& state, std::uint64_t seed) : state_(&state), cache_(seed) {}
+
+    /// A PUBLISH of a peer, with its bytes: to the retained messages and to all receivers. What its acknowledgement is
+    /// to say: success, no_matching_subscribers, or not_authorized, and then nothing was done.
+    reason_code publish(peer& from, const packets::publish& message, std::string_view packet);
+
+    /// A message of the broker itself, or a will. `from`: whose subscriptions with No Local are left out; null: none.
+    void publish(const core::message_ref& message, const client_session* from);
+
+    /// Messages dropped for one receiver, by reason.
+    struct counters {
+        std::uint64_t deliveries = 0;        ///< handed to a connection or a session
+        std::uint64_t dropped_full = 0;      ///< QoS 0: the connection's output is at its bound
+        std::uint64_t dropped_queue = 0;     ///< QoS 1 and 2: the session's queue is at its bound
+        std::uint64_t dropped_other = 0;     ///< too large for the client, expired
+        std::uint64_t retained_refused = 0;  ///< the retained messages are at their bound
+    };
+    [[nodiscard]] const counters& count() const noexcept { return counters_; }
+
+private:
+    struct publication;
+    [[nodiscard]] route* find_route(peer& from, std::string_view topic);
+    void fill(route& r);
+    void retain(publication& what);
+    bool route_to(publication& what, const route& r);
+    bool deliver(publication& what, const receiver& to);
+    bool is_full(peer& to, peer* from);
+
+    broker_state* state_;
+    route_cache cache_;
+    route_ref own_route_;
+    match_result found_;
+    counters counters_;
+};
+
+}  // namespace martlet::broker_impl
