@@ -8,6 +8,7 @@
 #include <chrono>
 #include <ctime>
 #include <sys/timerfd.h>
+#include <utility>
 
 namespace martlet::net {
 
@@ -63,10 +64,7 @@ void timer_heap::set(const std::shared_ptr<entry>& which, steady_time at) {
     which->wanted = at;
     if (which->queued && at != never && at >= which->place->first) return;
 
-    if (which->queued) {
-        which->spare = queue_.extract(which->place);
-        which->queued = false;
-    }
+    if (which->queued) unqueue(*which, queue_.extract(which->place));
     if (at != never) {
         if (which->spare) {
             which->spare.key() = at;
@@ -78,6 +76,12 @@ void timer_heap::set(const std::shared_ptr<entry>& which, steady_time at) {
         which->queued = true;
     }
     arm();
+}
+
+void timer_heap::unqueue(entry& which, queue::node_type node) noexcept {
+    node.mapped().reset();  // or the entry would own itself
+    which.spare = std::move(node);
+    which.queued = false;
 }
 
 void timer_heap::remove(entry& which) {
@@ -130,9 +134,7 @@ void timer_heap::on_clock() {
             node.key() = which->wanted;
             which->place = queue_.insert(std::move(node));
         } else {
-            node.mapped().reset();  // or the entry would own itself
-            which->spare = std::move(node);
-            which->queued = false;
+            unqueue(*which, std::move(node));
             due_.push_back(which);
         }
     }

@@ -30,6 +30,7 @@ private:
     using queue = std::multimap<steady_time, std::shared_ptr<entry>>;
 
     void set(const std::shared_ptr<entry>& which, steady_time at);
+    static void unqueue(entry& which, queue::node_type node) noexcept;
     void remove(entry& which);
     void arm();
     void on_clock();
