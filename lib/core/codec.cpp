@@ -52,8 +52,8 @@ rule_id flags_rule(packet_type type) noexcept {
     }
 }
 
-// Why the first byte is not legal.
-fault first_byte_fault(std::uint8_t first, protocol_version version) noexcept {
+// Why the first byte is not legal. Not inlined, so that it costs the hot path nothing; nor are the others below.
+[[gnu::noinline]] fault first_byte_fault(std::uint8_t first, protocol_version version) noexcept {
     const auto type = static_cast<packet_type>(first >> 4U);
     if (type == packet_type{0}) return malformed({}, "Packet type 0 is reserved");
     if (type != packet_type::publish) {
@@ -66,7 +66,7 @@ fault first_byte_fault(std::uint8_t first, protocol_version version) noexcept {
 // --- Remaining Length, §2.1.4
 
 // The Remaining Length and the size of the fixed header, `head`. For the rare lengths.
-frame_status read_long_remaining_length(std::string_view bytes, protocol_version version, std::size_t& head,
+[[gnu::noinline]] frame_status read_long_remaining_length(std::string_view bytes, protocol_version version, std::size_t& head,
                                         std::size_t& length) noexcept {
     length = 0;
     for (head = 1; head < 5;) {
@@ -205,7 +205,6 @@ std::size_t encoded_size(const packet& p, protocol_version version) noexcept {
 }
 
 char* encode(const packet& p, protocol_version version, char* out) noexcept {
-    if (const auto* const publish = std::get_if<packets::publish>(&p)) return encode(*publish, version, out);
     return std::visit(
         [&](const auto& held) { return bodies::write_packet(first_byte(type_of(p)), held, version, out); }, p);
 }

@@ -13,6 +13,41 @@ namespace martlet::core {
 /// The longest string or binary: its length field has 16 bits.
 inline constexpr std::size_t string_size_max = 65'535;
 
+/// The bytes of any integer type as they lie in memory, in the machine's order.
+template <class Word>
+[[nodiscard]] inline Word load_word(const char* at) noexcept {
+    Word word;
+    std::memcpy(&word, at, sizeof word);
+    return word;
+}
+
+/// Compares short texts without the call of memcmp, which costs more than they do.
+[[nodiscard]] inline bool is_equal(std::string_view a, std::string_view b) noexcept {
+    const std::size_t size = a.size();
+    if (size != b.size()) return false;
+    if (size < 8 || size > 64) return a == b;
+    const auto differs = [&](std::size_t at) {
+        return load_word<std::uint64_t>(a.data() + at) != load_word<std::uint64_t>(b.data() + at);
+    };
+    for (std::size_t at = 0; at < size - 8; at += 8)
+        if (differs(at)) return false;
+    return !differs(size - 8);  // overlaps what has been compared
+}
+
+/// Copies short texts without the call of memcpy; returns the end.
+inline char* put_bytes(std::string_view bytes, char* out) noexcept {
+    const std::size_t size = bytes.size();
+    if (size >= 8 && size <= 32) {
+        const auto copy = [&](std::size_t at) { std::memcpy(out + at, bytes.data() + at, 8); };
+        for (std::size_t at = 0; at < size - 8; at += 8)
+            copy(at);
+        copy(size - 8);  // overlaps what has been copied
+    } else if (size != 0) {
+        std::memcpy(out, bytes.data(), size);
+    }
+    return out + size;
+}
+
 /// What is wrong with a text.
 enum class text_check : std::uint8_t {
     valid,
@@ -44,6 +79,15 @@ public:
             return false;
         }
         out = byte(0);
+        skip(1);
+        return true;
+    }
+
+    /// Goes past a byte that is 0; else false.
+    [[nodiscard]] bool skip_zero() noexcept {
+        if (left_ < 1 || byte(0) != 0) {
+            return false;
+        }
         skip(1);
         return true;
     }

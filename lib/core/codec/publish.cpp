@@ -44,6 +44,36 @@ std::uint8_t first_byte(const packets::publish& p) noexcept {
                                      (p.retain ? retain_flag : 0U));
 }
 
+// What encoding has to know before. By hand and not through a writer, as for the other packets: this is the hot path.
+struct publish_size {
+    std::size_t properties = 0;  // without their length
+    std::size_t body;
+
+    publish_size(const packets::publish& p, protocol_version version) noexcept
+        : body(2 + p.topic.size() + (p.qos == qos::at_most_once ? 0 : 2) + p.payload.size()) {
+        if (version == protocol_version::v5) {
+            if (!has_no_properties(p)) measure_properties(p);
+            body += variable_byte_integer_size(properties) + properties;
+        }
+        if (p.topic.size() > string_size_max) body = remaining_length_max + 1;
+    }
+
+    [[nodiscard]] bool is_possible() const noexcept { return body <= remaining_length_max; }
+
+private:
+    void measure_properties(const packets::publish& p) noexcept {
+        writer section;
+        write_property_section(section, p);
+        properties = section.failed() ? remaining_length_max : section.size();
+    }
+};
+
+char* put_u16(std::size_t value, char* out) noexcept {
+    *out++ = static_cast<char>(value >> 8U);
+    *out++ = static_cast<char>(value);
+    return out;
+}
+
 }  // namespace
 
 fault decode_publish(const frame& frame, protocol_version version, role receiver, std::string_view known_topic,
@@ -58,7 +88,7 @@ fault decode_publish(const frame& frame, protocol_version version, role receiver
     out.dup = (frame.flags & dup_flag) != 0 && out.qos != qos::at_most_once;
 
     if (!in.read_binary(out.topic)) return malformed("MQTT-3.3.2-1", "Topic Name is cut short");
-    if (out.topic != known_topic) {
+    if (!is_equal(out.topic, known_topic)) {
         const text_check found = check_topic_name(out.topic);
         if (found != text_check::valid) return topic_fault(found, version);
     }
@@ -67,7 +97,7 @@ fault decode_publish(const frame& frame, protocol_version version, role receiver
                            receiver == role::broker ? "MQTT-2.3.1-1" : "MQTT-2.3.1-4");
         if (fault why = read_packet_id(in, rule, version, out.id)) return why;
     }
-    if (version == protocol_version::v5) {
+    if (version == protocol_version::v5 && !in.skip_zero()) {
         if (fault why = read_publish_properties(in, receiver, out)) return why;
     }
     if (out.topic.empty() && !out.topic_alias) {
@@ -95,25 +125,34 @@ fault decode_ack(const frame& frame, protocol_version version, role receiver, pa
     return check_end(in);
 }
 
-void bodies::write(writer& out, const packets::publish& p, protocol_version version) noexcept {
-    out.write_binary(p.topic);
-    if (p.qos != qos::at_most_once) out.write_u16(to_number(p.id));
-    if (version == protocol_version::v5) {
-        if (has_no_properties(p)) {
-            out.write_u8(0);
-        } else {
-            write_properties(out, p);
-        }
-    }
-    out.write_bytes(p.payload);
-}
-
 std::size_t encoded_size(const packets::publish& p, protocol_version version) noexcept {
-    return bodies::packet_size(p, version);
+    const publish_size size(p, version);
+    return size.is_possible() ? 1 + variable_byte_integer_size(size.body) + size.body : 0;
 }
 
 char* encode(const packets::publish& p, protocol_version version, char* out) noexcept {
-    return bodies::write_packet(first_byte(p), p, version, out);
+    const publish_size size(p, version);
+    assert(size.is_possible());
+    const std::string_view topic = p.topic;  // read once: for all the compiler knows, `out` may overlap `p`
+    const std::string_view payload = p.payload;
+    const packet_id id = p.id;
+    const bool has_id = p.qos != qos::at_most_once;
+
+    *out = static_cast<char>(first_byte(p));
+    out = encode_variable_byte_integer(size.body, out + 1);
+    out = put_u16(topic.size(), out);
+    out = put_bytes(topic, out);
+    if (has_id) out = put_u16(to_number(id), out);
+    if (version == protocol_version::v5) {
+        out = encode_variable_byte_integer(size.properties, out);
+        if (size.properties != 0) {
+            writer section(out);
+            write_property_section(section, p);
+            out = section.end();
+        }
+    }
+    if (!payload.empty()) std::memcpy(out, payload.data(), payload.size());
+    return out + payload.size();
 }
 
 void bodies::write_ack(writer& out, packet_id id, reason_code reason, const ack_properties& properties,
