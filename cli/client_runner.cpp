@@ -1,0 +1,119 @@
+#include "client_runner.hpp"
+
+#include "exit_code.hpp"
+
+#include <utility>
+
+namespace martlet::cli {
+namespace {
+
+constexpr std::chrono::seconds farewell_timeout{5};
+
+}  // namespace
+
+client_runner::client_runner(const connection_settings& settings, client_options options, profile p)
+    : settings_(settings), profile_(p), client_(io_, std::move(options)), limit_(io_), version_(settings.version) {}
+
+void client_runner::limit_time(std::chrono::milliseconds limit, disconnect_options how) {
+    limit_.expires_after(limit);
+    limit_.async_wait([this, how](const error_code& error) {
+        if (error) return;
+        tell("Timed out");
+        if (is_finishing_) {  // taking leave takes too long
+            exit_code_ = exit_timed_out;
+            client_.stop();
+            return;
+        }
+        const bool early = profile_ == profile::mosquitto && !was_connected_;
+        finish(early ? exit_interrupted_early : exit_timed_out, how);
+    });
+}
+
+int client_runner::run() {
+    next_event();
+    client_.async_run([this](const error_code& error) {
+        has_run_ended_ = true;
+        run_error_ = error;
+        conclude();
+    });
+    io_.run();
+    return exit_code_;
+}
+
+void client_runner::finish(int code, disconnect_options how) {
+    if (std::exchange(is_finishing_, true)) return;
+    exit_code_ = code;
+    if (!how.drain) {
+        limit_.cancel();
+        how.timeout = farewell_timeout;
+    }
+    const property_arguments& p = settings_.properties;
+    if (p.disconnect_session_expiry_interval) how.session_expiry_interval = p.disconnect_session_expiry_interval;
+    how.reason_string = p.disconnect_reason_string;
+    client_.async_disconnect(how, [](const error_code&) {});
+}
+
+void client_runner::tell(std::string_view line) const {
+    if (!settings_.quiet) complain(line);
+}
+
+void client_runner::next_event() {
+    client_.async_next_event([this](const error_code& error, client_event event) {
+        if (error) return;
+        handle(event);
+        if (!has_told_stop_) next_event();
+    });
+}
+
+void client_runner::handle(const client_event& event) {
+    const bool native = profile_ == profile::native;
+    switch (event.kind) {
+    case client_event::kind_type::connected:
+        is_connected_ = was_connected_ = true;
+        version_ = event.info.version;
+        if (on_connected_) on_connected_();
+        break;
+    case client_event::kind_type::connect_failed:
+        detail_ = event.text;
+        if (event.info.reason != reason_code::success) version_ = event.info.version;
+        if (native && was_connected_ && settings_.debug) {
+            tell(connect_failure(event.cause, version_, destination(settings_), event.text, profile_).text);
+        }
+        break;
+    case client_event::kind_type::lost:
+        is_connected_ = false;
+        detail_ = event.text;
+        if (on_lost_) on_lost_();
+        break;
+    case client_event::kind_type::retry_in:
+        if (native && !is_finishing_) tell("Warning: no connection to " + destination(settings_) + "; trying again.");
+        break;
+    case client_event::kind_type::resubscribe_refused:
+        tell("Warning: Subscription to '" + event.text + "' was denied: " + describe(event.cause));
+        break;
+    case client_event::kind_type::messages_dropped:
+        tell("Warning: " + std::to_string(event.count) + " received messages were dropped: " + event.text);
+        break;
+    case client_event::kind_type::queue_dropped:
+        tell("Warning: " + std::to_string(event.count) + " messages were dropped before they could be sent.");
+        break;
+    case client_event::kind_type::stopped:
+        has_told_stop_ = true;
+        conclude();
+        break;
+    default: break;
+    }
+}
+
+void client_runner::conclude() {
+    if (!has_run_ended_ || !has_told_stop_) return;
+    if (run_error_ && !is_finishing_) {
+        const failure f = was_connected_ ? connection_loss(run_error_, detail_, profile_)
+                                         : connect_failure(run_error_, version_, destination(settings_), detail_, profile_);
+        tell(f.text);
+        exit_code_ = f.exit_code;
+    }
+    io_.stop();
+}
+
+}  // namespace martlet::cli

@@ -1,0 +1,71 @@
+// What pub and sub share around a client: the run from connecting to the exit code, its events, the time limit.
+#pragma once
+
+#include "connection_options.hpp"
+#include "failure.hpp"
+
+#include <martlet/client.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace martlet::cli {
+
+class client_runner {
+public:
+    client_runner(const connection_settings& settings, client_options options, profile p);
+
+    [[nodiscard]] boost::asio::io_context& io() noexcept { return io_; }
+    [[nodiscard]] martlet::client& client() noexcept { return client_; }
+    [[nodiscard]] bool is_connected() const noexcept { return is_connected_; }
+    [[nodiscard]] bool was_connected() const noexcept { return was_connected_; }
+    [[nodiscard]] bool is_finishing() const noexcept { return is_finishing_; }
+
+    /// Called after each successful CONNECT, and after each loss that the client tries to mend.
+    void on_connected(std::function<void()> handler) { on_connected_ = std::move(handler); }
+    void on_lost(std::function<void()> handler) { on_lost_ = std::move(handler); }
+
+    /// Ends with exit_timed_out after `limit`, taking leave as `how` says.
+    void limit_time(std::chrono::milliseconds limit, disconnect_options how = {});
+
+    /// Runs until finish(), or until the client gives up; returns the exit code.
+    int run();
+
+    /// Takes leave of the broker, then run() returns `code`. Only the first call counts.
+    void finish(int code, disconnect_options how = {});
+
+    /// A line on standard error, unless --quiet.
+    void tell(std::string_view line) const;
+
+private:
+    void next_event();
+    void handle(const client_event& event);
+    void conclude();
+
+    boost::asio::io_context io_{1};
+    const connection_settings& settings_;
+    profile profile_;
+    martlet::client client_;
+    boost::asio::steady_timer limit_;
+    std::function<void()> on_connected_;
+    std::function<void()> on_lost_;
+    int exit_code_ = 0;
+    bool is_connected_ = false;
+    bool was_connected_ = false;
+    bool is_finishing_ = false;
+
+    // the end of the run
+    bool has_run_ended_ = false;
+    bool has_told_stop_ = false;  // the client's last event came, so the cause of a failure is known
+    error_code run_error_;
+    std::string detail_;
+    std::optional<protocol_version> version_;
+};
+
+}  // namespace martlet::cli

@@ -1,0 +1,150 @@
+#include "command_line.hpp"
+
+#include "exit_code.hpp"
+#include "failure.hpp"
+#include "help.hpp"
+
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace martlet::cli {
+
+const option* command_line::next() {
+    if (failed()) return nullptr;
+    if (attached_) {  // the option before did not take it
+        fail(std::string(present_->long_name) + " takes no value.");
+        return nullptr;
+    }
+    if (rest_.empty()) return nullptr;
+
+    std::string_view token = rest_.front();
+    skip(1);
+    if (profile_ == profile::native) {
+        if (token == "--") {
+            if (!rest_.empty()) fail("Unexpected argument '" + std::string(rest_.front()) + "'.");
+            return nullptr;
+        }
+        const std::size_t equals = token.find('=');
+        if (token.starts_with("--") && equals != std::string_view::npos) {
+            attached_ = token.substr(equals + 1);
+            token = token.substr(0, equals);
+        }
+    }
+
+    present_ = find_option(token, command_, profile_);
+    if (present_ == nullptr) {
+        attached_.reset();
+        fail_unknown(token);
+        return nullptr;
+    }
+    if (present_->available == availability::not_yet) {
+        fail(std::string(token) + " is not supported yet.");
+        return nullptr;
+    }
+    return present_;
+}
+
+std::optional<std::string_view> command_line::value() {
+    if (attached_) {
+        const std::string_view taken = *attached_;
+        attached_.reset();
+        return taken;
+    }
+    if (rest_.empty()) {
+        fail(std::string(present_->missing) + '\n');
+        return std::nullopt;
+    }
+    const std::string_view taken = rest_.front();
+    skip(1);
+    return taken;
+}
+
+std::optional<std::string> command_line::secret() {
+    const std::optional<std::string_view> text = value();
+    if (!text) return std::nullopt;
+    std::string kept(*text);
+    std::memset(const_cast<char*>(text->data()), 'x', text->size());  // argv's strings may be written to [C11 5.1.2.2.1]
+    return kept;
+}
+
+std::optional<std::int64_t> command_line::number(std::int64_t low, std::int64_t high, std::string_view complaint) {
+    const std::optional<std::string_view> text = value();
+    if (!text) return std::nullopt;
+    const bool lenient = profile_ == profile::mosquitto;
+    const std::optional<std::int64_t> parsed = lenient ? std::strtoll(text->data(), nullptr, 10) : parse_integer(*text);
+    if (parsed && *parsed >= low && *parsed <= high) return parsed;
+
+    std::string sentence(complaint);
+    if (const std::size_t gap = sentence.find("{}"); gap != std::string::npos) {
+        sentence.replace(gap, 2, lenient ? std::to_string(*parsed) : std::string(*text));
+    }
+    fail(std::move(sentence));
+    return std::nullopt;
+}
+
+bool command_line::fail(std::string text) {
+    if (error_.empty()) {
+        if (profile_ == profile::native) text.erase(text.find_last_not_of('\n') + 1);
+        error_ = std::move(text);
+    }
+    return false;
+}
+
+void command_line::fail_unknown(std::string_view token) {
+    std::string text = "Unknown option '" + std::string(token) + "'.";
+    if (profile_ == profile::native) {
+        const std::string_view nearest = nearest_option(token, command_, profile_);
+        const bool glued = token.size() > 2 && token[0] == '-' && token[1] != '-' &&
+                           find_option(token.substr(0, 2), command_, profile_) != nullptr;
+        if (!nearest.empty()) {
+            text.append(" Did you mean ").append(nearest).append("?");
+        } else if (glued) {
+            text.append(" A value is a word of its own: ").append(token.substr(0, 2)) += ' ';
+            text.append(token.substr(2));
+        }
+    }
+    fail(std::move(text));
+}
+
+std::optional<int> read_options(command_line& in, std::string_view program,
+                                const std::function<bool(const option&)>& take) {
+    while (const option* const row = in.next()) {
+        if (row->id == option_id::help || row->id == option_id::version) {
+            const std::string text = row->id == option_id::help ? help_text(in.command(), in.profile(), program)
+                                                                : std::string(version_text()) + '\n';
+            std::fwrite(text.data(), 1, text.size(), stdout);
+            return in.profile() == profile::mosquitto ? exit_failure : exit_ok;  // theirs fail, and scripts know it
+        }
+        if (!take(*row)) in.fail(std::string(row->long_name) + " is not supported yet.");
+    }
+    if (in.failed()) return report_usage_error(in, program);
+    return std::nullopt;
+}
+
+int report_usage_error(const command_line& in, std::string_view program) {
+    std::string text = "Error: " + in.error() + '\n';
+    if (in.profile() == profile::mosquitto) text += '\n';
+    text.append("Use '").append(program).append(" --help' to see usage.");
+    complain(text);
+    return exit_failure;
+}
+
+std::optional<std::int64_t> parse_integer(std::string_view text) noexcept {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return number;
+}
+
+std::optional<double> parse_seconds(std::string_view text) noexcept {
+    double seconds = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    if (!std::isfinite(seconds) || std::signbit(seconds)) return std::nullopt;
+    return seconds;
+}
+
+}  // namespace martlet::cli

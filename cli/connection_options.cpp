@@ -1,0 +1,368 @@
+#include "connection_options.hpp"
+
+#include <martlet/topic.hpp>
+
+#include <array>
+#include <cctype>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+
+#include <unistd.h>
+
+namespace martlet::cli {
+namespace {
+
+constexpr std::uint32_t for_ever = 0xFFFF'FFFF;
+constexpr std::uint16_t tls_port = 8883;
+
+bool has_scheme(std::string_view url, std::string_view scheme) {
+    if (url.size() < scheme.size()) return false;
+    for (std::size_t i = 0; i < scheme.size(); ++i) {
+        if (std::tolower(static_cast<unsigned char>(url[i])) != scheme[i]) return false;
+    }
+    return true;
+}
+
+bool read_port(command_line& in, std::string_view text, connection_settings& out) {
+    const std::optional<std::int64_t> port = parse_integer(text);
+    if (!port || *port < 1 || *port > 65'535) return in.fail("Invalid port given: " + std::string(text));
+    out.port = static_cast<std::uint16_t>(*port);
+    return true;
+}
+
+/// mqtt://[user[:password]@]host[:port]/topic. The topic begins after the first '/' and is taken as it stands, and so
+/// are user name and password. An IPv6 address stands in brackets.
+bool read_url(command_line& in, std::string_view url, connection_settings& out) {
+    for (const std::string_view unsupported : {"mqtts://", "ws://", "wss://"}) {
+        if (has_scheme(url, unsupported)) return in.fail(std::string(unsupported) + " is not supported yet.");
+    }
+    if (!has_scheme(url, "mqtt://")) return in.fail("unsupported URL scheme.\n");
+    url.remove_prefix(std::string_view("mqtt://").size());
+
+    const std::size_t slash = url.find('/');
+    if (slash == std::string_view::npos) return in.fail("Invalid URL for -L argument specified - topic missing.");
+    out.url_topic = url.substr(slash + 1);
+    url = url.substr(0, slash);
+
+    if (const std::size_t at = url.find('@'); at != std::string_view::npos) {
+        const std::string_view user = url.substr(0, at);
+        const std::size_t colon = user.find(':');
+        if (colon != std::string_view::npos) out.password = user.substr(colon + 1);
+        out.user_name = user.substr(0, colon);
+        url.remove_prefix(at + 1);
+    }
+
+    std::size_t host_end = url.find(':');
+    if (url.starts_with('[')) {
+        const std::size_t bracket = url.find(']');
+        if (bracket == std::string_view::npos) return in.fail("Invalid URL for -L argument specified - ']' missing.");
+        out.host = url.substr(1, bracket - 1);
+        host_end = bracket + 1 < url.size() ? bracket + 1 : std::string_view::npos;
+        if (host_end != std::string_view::npos && url[host_end] != ':') {
+            return in.fail("Invalid URL for -L argument specified - ':' expected after ']'.");
+        }
+    } else {
+        out.host = url.substr(0, host_end);
+    }
+    out.port = 1883;
+    if (host_end == std::string_view::npos) return true;
+    return read_port(in, url.substr(host_end + 1), out);
+}
+
+/// The password of a URL is overwritten in argv like that of -P.
+void hide_url_password(std::string_view url) {
+    const std::size_t at = url.find('@');
+    const std::size_t colon = url.find(':', std::string_view("mqtt://").size());
+    if (at == std::string_view::npos || colon == std::string_view::npos || colon > at) return;
+    char* const argument = const_cast<char*>(url.data());
+    for (std::size_t i = colon + 1; i < at; ++i) argument[i] = 'x';
+}
+
+bool read_version(command_line& in, connection_settings& out) {
+    const std::optional<std::string_view> text = in.value();
+    if (!text) return false;
+    if (*text == "mqttv31" || *text == "31") {
+        out.version = protocol_version::v3_1;
+    } else if (*text == "mqttv311" || *text == "311") {
+        out.version = protocol_version::v3_1_1;
+    } else if (*text == "mqttv5" || *text == "5") {
+        out.version = protocol_version::v5;
+    } else {
+        return in.fail("Invalid protocol version argument given.\n");
+    }
+    return true;
+}
+
+bool read_session_expiry(command_line& in, connection_settings& out) {
+    const std::optional<std::string_view> text = in.value();
+    if (!text) return false;
+    out.version = protocol_version::v5;
+    if (*text == "∞") {
+        out.session_expiry = for_ever;
+        return true;
+    }
+    char* end = nullptr;
+    const long long seconds = std::strtoll(text->data(), &end, 0);  // 0x10 is fine
+    if (text->empty() || end != text->data() + text->size()) return in.fail("session-expiry-interval not a number.\n");
+    if (seconds < -1 || seconds > for_ever) return in.fail("session-expiry-interval out of range.\n");
+    out.session_expiry = seconds == -1 ? for_ever : static_cast<std::uint32_t>(seconds);
+    return true;
+}
+
+bool read_password_file(command_line& in, connection_settings& out) {
+    const std::optional<std::string_view> name = in.value();
+    if (!name) return false;
+    const auto close = [](std::FILE* f) { if (f != stdin) std::fclose(f); };
+    const std::unique_ptr<std::FILE, decltype(close)> file(*name == "-" ? stdin : std::fopen(name->data(), "rb"), close);
+    if (!file) return in.fail("Unable to read password file \"" + std::string(*name) + "\".");
+    std::array<char, 65'537> line{};
+    if (std::fgets(line.data(), static_cast<int>(line.size()), file.get()) == nullptr) {
+        return in.fail("Password file \"" + std::string(*name) + "\" is empty.");
+    }
+    std::string password = line.data();
+    while (password.ends_with('\n') || password.ends_with('\r')) password.pop_back();
+    out.password = std::move(password);
+    return true;
+}
+
+bool read_id(const option& row, command_line& in, connection_settings& out) {
+    const bool prefix = row.id == option_id::id_prefix;
+    if (prefix ? out.id.has_value() : out.id_prefix.has_value()) {
+        return in.fail("-i and -I argument cannot be used together.\n");
+    }
+    const std::optional<std::string_view> text = in.value();
+    if (!text) return false;
+    if (!is_valid_utf8_string(*text)) return in.fail("Malformed UTF-8 in " + std::string(row.short_name) + " argument.\n");
+    (prefix ? out.id_prefix : out.id) = *text;
+    return true;
+}
+
+bool read_text(command_line& in, std::optional<std::string>& out) {
+    const std::optional<std::string_view> text = in.value();
+    if (text) out = *text;
+    return text.has_value();
+}
+
+/// Signs of a host or path that a URL may hold as they are.
+bool plain_in_url(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("-._~/:").find(c) != std::string_view::npos;
+}
+
+std::string percent_encoded(std::string_view text) {
+    static constexpr std::string_view hex = "0123456789ABCDEF";
+    std::string encoded;
+    for (const char c : text) {
+        if (plain_in_url(c)) {
+            encoded += c;
+        } else {
+            const auto byte = static_cast<unsigned char>(c);
+            encoded.append("%") += hex[byte >> 4];
+            encoded += hex[byte & 15];
+        }
+    }
+    return encoded;
+}
+
+will_options to_will(const connection_settings& settings) {
+    will_options will{.topic = *settings.will_topic,
+                      .payload = settings.will_payload.value_or(""),
+                      .qos = settings.will_qos,
+                      .retain = settings.will_retain};
+    const property_arguments& p = settings.properties;
+    will.delay = std::chrono::seconds(p.will_delay_interval.value_or(0));
+    will.payload_format_indicator = p.will.payload_format_indicator;
+    will.message_expiry_interval = p.will.message_expiry_interval;
+    if (p.will.content_type) will.content_type = *p.will.content_type;
+    if (p.will.response_topic) will.response_topic = *p.will.response_topic;
+    if (p.will.correlation_data) will.correlation_data = *p.will.correlation_data;
+    for (const user_property& pair : p.will_user_properties) will.user_properties.emplace_back(pair.name, pair.value);
+    return will;
+}
+
+}  // namespace
+
+connection_settings default_settings(profile p) {
+    connection_settings settings;
+    if (p == profile::mosquitto) settings.version = protocol_version::v3_1_1;
+    return settings;
+}
+
+bool read_connection_option(const option& row, command_line& in, connection_settings& out) {
+    switch (row.id) {
+    case option_id::host:
+        if (const auto text = in.value()) {
+            out.host = *text;
+            out.unix_path.clear();
+        }
+        return true;
+    case option_id::port:
+        if (const auto port = in.number(1, 65'535, "Invalid port given: {}")) {
+            out.port = static_cast<std::uint16_t>(*port);
+        }
+        return true;
+    case option_id::url:
+        if (const auto text = in.value()) {
+            out.unix_path.clear();
+            if (read_url(in, *text, out)) hide_url_password(*text);
+        }
+        return true;
+    case option_id::unix_socket:
+        if (const auto text = in.value()) out.unix_path = *text;
+        return true;
+    case option_id::no_delay: return true;
+    case option_id::no_tls: out.no_tls = true; return true;
+    case option_id::id:
+    case option_id::id_prefix: read_id(row, in, out); return true;
+    case option_id::keep_alive:
+        if (const auto seconds =
+                in.number(5, 65'535, "Invalid keepalive given, it must be between 5 and 65535 inclusive.\n")) {
+            out.keep_alive = static_cast<std::uint16_t>(*seconds);
+        }
+        return true;
+    case option_id::disable_clean_session: out.keep_session = true; return true;
+    case option_id::session_expiry: read_session_expiry(in, out); return true;
+    case option_id::protocol_version: read_version(in, out); return true;
+    case option_id::inflight_max:
+        if (const auto n = in.number(1, INT64_MAX, "Maximum inflight messages must be greater than 0.\n")) {
+            out.inflight_max = static_cast<std::uint16_t>(std::min<std::int64_t>(*n, 65'535));
+        }
+        return true;
+    case option_id::property:
+        if (read_property(in, out.properties)) out.version = protocol_version::v5;
+        return true;
+    case option_id::connect_timeout: {
+        std::chrono::milliseconds limit{};
+        if (read_seconds(in, "Invalid connect timeout \"{}\".", limit)) out.connect_timeout = limit;
+        return true;
+    }
+    case option_id::user_name: read_text(in, out.user_name); return true;
+    case option_id::password:
+        if (auto text = in.secret()) out.password = std::move(*text);
+        return true;
+    case option_id::password_file: read_password_file(in, out); return true;
+    case option_id::will_topic:
+        if (const auto topic = in.value(); topic && check_topic_name(in, *topic, "will", "--will-topic")) {
+            out.will_topic = *topic;
+        }
+        return true;
+    case option_id::will_payload: read_text(in, out.will_payload); return true;
+    case option_id::will_qos: read_qos(in, "Invalid will QoS {}.\n", out.will_qos); return true;
+    case option_id::will_retain: out.will_retain = true; return true;
+    case option_id::debug: out.debug = true; return true;
+    case option_id::quiet: out.quiet = true; return true;
+    default: return false;
+    }
+}
+
+bool finish_connection_options(command_line& in, connection_settings& settings) {
+    if (in.failed()) return false;
+    if (settings.will_payload && !settings.will_topic) return in.fail("Will payload given, but no will topic given.");
+    if (settings.will_retain && !settings.will_topic) return in.fail("Will retain given, but no will topic given.");
+    if (settings.port == tls_port && settings.unix_path.empty() && !settings.no_tls) {
+        return in.fail("TLS, which port 8883 means, is not supported yet; --no-tls connects there without it.");
+    }
+
+    const bool version_5 = settings.version.value_or(protocol_version::v5) == protocol_version::v5;
+    if (settings.properties.any && !version_5) return in.fail("--property needs MQTT 5, but -V asks for an older one.");
+    if (settings.properties.session_expiry_interval) settings.session_expiry = settings.properties.session_expiry_interval;
+    if (settings.keep_session && version_5 && !settings.session_expiry) settings.session_expiry = for_ever;
+    if (!settings.id) {
+        if (settings.keep_session && (!version_5 || in.profile() == profile::native)) {
+            return in.fail("You must provide a client id if you are using the -c option.");
+        }
+        if (version_5 && settings.session_expiry == for_ever) {
+            return in.fail("You must provide a client id if you are using an infinite session expiry interval.");
+        }
+    }
+    if (!version_5 && settings.version == protocol_version::v3_1 && settings.password && !settings.user_name) {
+        return in.fail("A password (-P) needs a user name (-u) before MQTT 5.");
+    }
+    return true;
+}
+
+client_options to_client_options(const connection_settings& settings) {
+    const property_arguments& p = settings.properties;
+    client_options options;
+    if (!settings.unix_path.empty()) {
+        options.urls = {"unix:" + percent_encoded(settings.unix_path)};
+    } else {
+        const bool literal_v6 = settings.host.find(':') != std::string::npos;
+        const std::string host = literal_v6 ? "[" + settings.host + "]" : percent_encoded(settings.host);
+        options.urls = {"mqtt://" + host + ":" + std::to_string(settings.port.value_or(1883))};
+    }
+    if (settings.id) options.client_id = *settings.id;
+    if (settings.id_prefix) options.client_id = *settings.id_prefix + std::to_string(::getpid());
+    options.version = settings.version;
+    options.session = settings.keep_session ? session_mode::resume : session_mode::fresh;
+    if (settings.session_expiry) options.session_expiry = std::chrono::seconds(*settings.session_expiry);
+    options.user_name = settings.user_name;
+    options.password = settings.password;
+    if (settings.will_topic) options.will = to_will(settings);
+    options.keep_alive = std::chrono::seconds(settings.keep_alive);
+    if (settings.connect_timeout) options.connect_timeout = *settings.connect_timeout;
+
+    // Before MQTT 5 the broker cannot say how many it takes; Mosquitto stalls beyond 20.
+    if (settings.inflight_max) {
+        options.inflight_max = *settings.inflight_max;
+    } else if (settings.version && *settings.version != protocol_version::v5) {
+        options.inflight_max = 20;
+    }
+    if (p.receive_maximum) options.receive_maximum = *p.receive_maximum;
+    if (p.maximum_packet_size) options.packet_size_max = *p.maximum_packet_size;
+    if (p.topic_alias_maximum) options.topic_alias_maximum = *p.topic_alias_maximum;
+    options.request_response_information = p.request_response_information;
+    options.user_properties = p.connect_user_properties;
+    return options;
+}
+
+std::string destination(const connection_settings& settings) {
+    if (!settings.unix_path.empty()) return settings.unix_path;
+    return settings.host + ':' + std::to_string(settings.port.value_or(1883));
+}
+
+bool check_topic_name(command_line& in, std::string_view topic, std::string_view kind, std::string_view option_name) {
+    if (!is_valid_utf8_string(topic)) return in.fail("Malformed UTF-8 in " + std::string(option_name) + " argument.\n");
+    if (is_valid_topic_name(topic)) return true;
+    if (topic.empty() && in.profile() == profile::native) {
+        return in.fail("Invalid " + std::string(kind) + " topic '': it must not be empty.");
+    }
+    return in.fail("Invalid " + std::string(kind) + " topic '" + std::string(topic) +
+                   "', does it contain '+' or '#'?");
+}
+
+bool check_topic_filter(command_line& in, std::string_view filter, std::string_view kind,
+                        std::string_view option_name) {
+    if (!is_valid_utf8_string(filter)) return in.fail("Malformed UTF-8 in " + std::string(option_name) + " argument.\n");
+    if (is_valid_topic_filter(filter)) return true;
+    return in.fail("Invalid " + std::string(kind) + " topic '" + std::string(filter) +
+                   "', are all '+' and '#' wildcards correct?");
+}
+
+bool read_qos(command_line& in, std::string_view complaint, qos& out) {
+    const std::optional<std::int64_t> level = in.number(0, 2, complaint);
+    if (level) out = static_cast<qos>(*level);
+    return level.has_value();
+}
+
+bool read_seconds(command_line& in, std::string_view complaint, std::chrono::milliseconds& out) {
+    constexpr std::int64_t seconds_max = 1'000'000'000;
+    if (in.profile() == profile::mosquitto) {
+        const std::optional<std::int64_t> whole = in.number(1, seconds_max, complaint);
+        if (whole) out = std::chrono::seconds(*whole);
+        return whole.has_value();
+    }
+    const std::optional<std::string_view> text = in.value();
+    if (!text) return false;
+    const std::optional<double> seconds = parse_seconds(*text);
+    if (!seconds || *seconds > static_cast<double>(seconds_max) || *seconds < 0.001) {
+        std::string sentence(complaint);
+        if (const std::size_t gap = sentence.find("{}"); gap != std::string::npos) sentence.replace(gap, 2, *text);
+        return in.fail(std::move(sentence));
+    }
+    out = std::chrono::milliseconds(std::llround(*seconds * 1'000));
+    return true;
+}
+
+}  // namespace martlet::cli

@@ -1,0 +1,46 @@
+// The options of sub.
+#pragma once
+
+#include "connection_options.hpp"
+#include "message_format.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace martlet::cli {
+
+struct sub_settings {
+    connection_settings connection;
+    std::vector<std::string> filters;
+    std::vector<std::string> unsubscribe;
+    std::vector<std::string> filter_out;
+    martlet::qos qos = martlet::qos::at_most_once;
+    bool no_local = false;
+    bool retain_as_published = false;
+    martlet::retain_handling retain_handling = martlet::retain_handling::send;
+    bool skip_retained = false;
+    bool remove_retained = false;
+    std::optional<double> random_filter;  ///< per cent
+
+    std::optional<std::uint64_t> count;   ///< -C
+    std::optional<std::chrono::milliseconds> timeout;
+    bool exit_after_subscribe = false;
+    bool retained_only = false;
+
+    bool verbose = false;
+    bool end_of_line = true;
+    bool pretty = false;
+    std::optional<std::string> format_text;
+    std::optional<message_format> format;
+};
+
+/// Takes `row`, which `in` just returned, if it is an option of sub.
+bool read_sub_option(const option& row, command_line& in, sub_settings& out);
+
+/// What only shows when all options are known. False after a failure.
+bool finish_sub_options(command_line& in, sub_settings& settings);
+
+}  // namespace martlet::cli

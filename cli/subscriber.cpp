@@ -1,0 +1,245 @@
+#include "subscriber.hpp"
+
+#include "exit_code.hpp"
+
+#include <martlet/topic.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <span>
+#include <utility>
+
+namespace martlet::cli {
+namespace {
+
+constexpr std::size_t batch_max = 1'000;
+constexpr int exit_by_second_signal = 130;
+
+printable_message view_of(const message& m) {
+    return {.topic = m.topic(),
+            .payload = m.text(),
+            .qos = m.qos(),
+            .retain = m.retain(),
+            .id = m.packet_id(),
+            .topic_alias = m.topic_alias(),
+            .subscription_identifiers = m.subscription_identifiers(),
+            .properties = m.properties()};
+}
+
+}  // namespace
+
+subscriber::subscriber(client_runner& runner, text_output& output, const sub_settings& settings, profile p)
+    : runner_(runner),
+      output_(output),
+      settings_(settings),
+      profile_(p),
+      signals_(runner.io(), SIGINT, SIGTERM),
+      writable_(runner.io().get_executor(), output.descriptor(), readiness::writable),
+      random_(static_cast<std::minstd_rand::result_type>(std::time(nullptr))),
+      batch_(std::min<std::uint64_t>(batch_max, settings.count.value_or(batch_max))) {}
+
+void subscriber::start() {
+    watch_signals();
+    if (!settings_.filters.empty()) subscribe();
+    if (!settings_.unsubscribe.empty()) unsubscribe();
+    if (settings_.filters.empty() && settings_.connection.keep_session) receive_unclaimed();
+}
+
+// The first signal takes leave, so that the broker publishes the will; the second one exits at once.
+void subscriber::watch_signals() {
+    signals_.async_wait([this](const error_code& error, int) {
+        if (error) return;
+        if (runner_.is_finishing()) std::_Exit(exit_by_second_signal);
+        if (!runner_.was_connected()) std::_Exit(exit_interrupted_early);
+        runner_.finish(exit_ok, {.reason = reason_code::disconnect_with_will});
+        watch_signals();
+    });
+}
+
+// -- subscribing
+
+void subscriber::subscribe() {
+    std::vector<subscription_request> requests;
+    for (const std::string& filter : settings_.filters) {
+        requests.push_back({filter, settings_.qos, settings_.no_local, settings_.retain_as_published,
+                            settings_.retain_handling});
+    }
+    subscribe_options options;
+    options.user_properties = settings_.connection.properties.subscribe_user_properties;
+    ++replies_awaited_;
+    runner_.client().async_subscribe(std::span<const subscription_request>(requests), options,
+                                     [this](const error_code& error, subscription stream) {
+                                         subscribed(error, std::move(stream));
+                                     });
+}
+
+void subscriber::subscribed(const error_code& error, subscription stream) {
+    if (runner_.is_finishing()) return;
+    if (error) {
+        const bool denied = error.category() == reason_category();
+        runner_.tell(denied ? "All subscription requests were denied." : "Error: " + describe(error));
+        runner_.finish(!denied ? exit_failure : profile_ == profile::mosquitto ? exit_ok : error.value());
+        return;
+    }
+    stream_ = std::move(stream);
+    if (profile_ == profile::native) {
+        for (std::size_t i = 0; i < stream_.granted().size(); ++i) {
+            if (!is_failure(stream_.granted()[i])) continue;
+            runner_.tell("Warning: Subscription to '" + stream_.filters()[i] +
+                         "' was denied: " + describe(stream_.granted()[i]));
+        }
+    }
+    replied();
+    if (runner_.is_finishing()) return;
+    receive();
+    if (settings_.connection.keep_session) receive_unclaimed();  // what other filters of the session still bring
+}
+
+void subscriber::unsubscribe() {
+    const std::vector<std::string_view> filters(settings_.unsubscribe.begin(), settings_.unsubscribe.end());
+    unsubscribe_options options;
+    options.user_properties = settings_.connection.properties.unsubscribe_user_properties;
+    ++replies_awaited_;
+    runner_.client().async_unsubscribe(std::span<const std::string_view>(filters), options,
+                                       [this](const error_code& error, const std::vector<reason_code>&) {
+                                           if (error && !runner_.is_finishing()) {
+                                               runner_.tell("Error: Unsubscribing failed: " + describe(error));
+                                           }
+                                           replied();
+                                       });
+}
+
+void subscriber::replied() {
+    --replies_awaited_;
+    const bool nothing_to_wait_for = settings_.exit_after_subscribe || settings_.filters.empty();
+    if (replies_awaited_ == 0 && nothing_to_wait_for && !runner_.is_finishing()) runner_.finish(exit_ok);
+}
+
+// -- receiving
+
+void subscriber::receive() {
+    const std::uint64_t wanted = settings_.count.value_or(UINT64_MAX) - handled_total_;
+    const std::size_t room = std::min<std::uint64_t>(batch_.size(), wanted);
+    stream_.async_receive_some(std::span(batch_).first(room), [this](const error_code& error, std::size_t count) {
+        if (runner_.is_finishing()) return;
+        if (error) {  // every filter was unsubscribed
+            if (error != errc::subscription_ended) runner_.tell("Error: " + describe(error));
+            return;
+        }
+        received(count);
+    });
+}
+
+void subscriber::receive_unclaimed() {
+    runner_.client().async_receive([this](const error_code& error, const message& m) {
+        if (error || runner_.is_finishing() || has_ended_) return;
+        static_cast<void>(handle(m));
+        unclaimed_waits_ = true;
+        flush();
+    });
+}
+
+void subscriber::received(std::size_t count) {
+    for (handled_ = 0; handled_ < count && !has_ended_ && handle(batch_[handled_]);) ++handled_;
+    stream_waits_ = true;
+    flush();
+}
+
+/// False: not for us, so not to be acknowledged, and the end.
+bool subscriber::handle(const message& m) {
+    if (settings_.retained_only && !m.retain()) {
+        has_ended_ = true;
+        return false;
+    }
+    if (is_filtered_out(m)) return true;
+    if (settings_.remove_retained && m.retain()) {
+        runner_.client().async_publish(m.topic(), payload(), {.qos = qos::at_least_once, .retain = true},
+                                       [](const error_code&, publish_result) {});
+    }
+    print(m);
+    ++handled_total_;
+    if (handled_total_ == settings_.count) has_ended_ = true;
+    return true;
+}
+
+bool subscriber::is_filtered_out(const message& m) const {
+    if (m.retain() && settings_.skip_retained) return true;
+    return std::any_of(settings_.filter_out.begin(), settings_.filter_out.end(),
+                       [&](const std::string& filter) { return topic_matches(filter, m.topic()); });
+}
+
+void subscriber::print(const message& m) {
+    if (settings_.random_filter && static_cast<double>(random_() % 10'000) >= *settings_.random_filter * 100) return;
+    if (!settings_.format) return print_plain(m);
+
+    std::timespec now{};
+    if (settings_.format->needs_time()) std::timespec_get(&now, TIME_UTC);
+    switch (settings_.format->print(view_of(m), now, output_.text())) {
+    case print_problem::none: break;
+    case print_problem::not_json:
+        runner_.tell("Error: Message payload is not valid JSON on topic " + std::string(m.topic()) + ".");
+        break;
+    case print_problem::not_a_float:
+        runner_.tell("Error: Message payload is not a float of 4 bytes on topic " + std::string(m.topic()) + ".");
+        break;
+    case print_problem::not_a_double:
+        runner_.tell("Error: Message payload is not a double of 8 bytes on topic " + std::string(m.topic()) + ".");
+        break;
+    }
+    if (settings_.end_of_line) output_.text() += '\n';
+}
+
+// An empty message: mosquitto prints nothing for it, so that blank lines get lost; the native profile prints a line for
+// each message. Both print "topic (null)" with -v.
+void subscriber::print_plain(const message& m) {
+    std::string& out = output_.text();
+    const std::string_view payload = m.text();
+    if (settings_.verbose) {
+        if (payload.empty() && !settings_.end_of_line) return;
+        out.append(m.topic()).append(" ").append(payload.empty() ? "(null)" : payload);
+    } else {
+        if (payload.empty() && profile_ == profile::mosquitto) return;
+        out.append(payload);
+    }
+    if (settings_.end_of_line) out += '\n';
+}
+
+// -- output
+
+void subscriber::flush() {
+    if (output_waits_) return;
+    switch (output_.flush()) {
+    case text_output::result::done: flushed(); break;
+    case text_output::result::failed: output_failed(); break;
+    case text_output::result::would_block:
+        output_waits_ = true;
+        writable_.wait([this] {
+            output_waits_ = false;
+            if (!runner_.is_finishing()) flush();
+        });
+        break;
+    }
+}
+
+// Asking for the next messages acknowledges those before; the last ones are acknowledged one by one.
+void subscriber::flushed() {
+    if (has_ended_) {
+        for (std::size_t i = 0; i < handled_; ++i) stream_.acknowledge(batch_[i]);
+        runner_.finish(exit_ok, {.drain = settings_.remove_retained});
+        return;
+    }
+    if (std::exchange(stream_waits_, false)) receive();
+    if (std::exchange(unclaimed_waits_, false)) receive_unclaimed();
+}
+
+void subscriber::output_failed() {
+    const bool closed = output_.error() == EPIPE;  // the reader has seen enough
+    if (!closed) runner_.tell(std::string("Error: Cannot write standard output: ") + std::strerror(output_.error()));
+    runner_.finish(closed || profile_ == profile::mosquitto ? exit_ok : exit_failure);
+}
+
+}  // namespace martlet::cli

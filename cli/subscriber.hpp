@@ -1,0 +1,73 @@
+// sub at work: batches of messages become text; the text is flushed, and only then are the messages acknowledged and
+// the next ones asked for.
+//
+//   receiving ── batch ──► printing ── flushed ──► receiving
+//                             │  └── output full ──► waiting until it is writable ──► printing
+//                             └── -C reached, --retained-only ended, output closed ──► finishing
+#pragma once
+
+#include "client_runner.hpp"
+#include "descriptor_watch.hpp"
+#include "sub_options.hpp"
+#include "text_output.hpp"
+
+#include <martlet/client.hpp>
+
+#include <boost/asio/signal_set.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace martlet::cli {
+
+class subscriber {
+public:
+    /// All must outlive this object.
+    subscriber(client_runner& runner, text_output& output, const sub_settings& settings, profile p);
+
+    /// Subscribes, and begins to receive.
+    void start();
+
+private:
+    void watch_signals();
+    void subscribe();
+    void subscribed(const error_code& error, subscription stream);
+    void unsubscribe();
+    void replied();
+
+    void receive();
+    void receive_unclaimed();
+    void received(std::size_t count);
+    [[nodiscard]] bool handle(const message& m);
+    [[nodiscard]] bool is_filtered_out(const message& m) const;
+    void print(const message& m);
+    void print_plain(const message& m);
+
+    void flush();
+    void flushed();
+    void output_failed();
+
+    client_runner& runner_;
+    text_output& output_;
+    const sub_settings& settings_;
+    profile profile_;
+    boost::asio::signal_set signals_;
+    descriptor_watch writable_;
+    std::minstd_rand random_;
+
+    subscription stream_;
+    std::vector<message> batch_;
+    std::size_t handled_ = 0;         // of batch_
+    bool stream_waits_ = false;       // for the flush, before it is asked for more
+    bool unclaimed_waits_ = false;
+    bool output_waits_ = false;       // for room
+    std::uint64_t handled_total_ = 0;
+    int replies_awaited_ = 0;         // SUBACK, UNSUBACK
+    bool has_ended_ = false;          // finish after the flush
+};
+
+}  // namespace martlet::cli

@@ -1,0 +1,170 @@
+#include "connection_options.hpp"
+
+#include "words.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <string>
+
+#include <unistd.h>
+
+using namespace martlet;
+using namespace martlet::cli;
+using martlet::test::words;
+
+namespace {
+
+struct reading {
+    connection_settings settings;
+    std::string error;
+};
+
+reading read(const words& w, profile p = profile::native, command c = command::pub) {
+    reading r{default_settings(p), {}};
+    command_line in(w.argv(), c, p);
+    while (const option* const row = in.next())
+        CHECK(read_connection_option(*row, in, r.settings));
+    finish_connection_options(in, r.settings);
+    r.error = in.error();
+    return r;
+}
+
+client_options client_of(const words& w, profile p = profile::native) { return to_client_options(read(w, p).settings); }
+
+std::string url_of(const words& w) { return client_of(w).urls.at(0); }
+
+}  // namespace
+
+TEST_CASE("connection: host, port and Unix socket become a URL") {
+    CHECK(url_of({}) == "mqtt://localhost:1883");
+    CHECK(url_of({"-h", "a.example", "-p", "1"}) == "mqtt://a.example:1");
+    CHECK(url_of({"-h", "::1"}) == "mqtt://[::1]:1883");
+    CHECK(url_of({"-h", "a b"}) == "mqtt://a%20b:1883");
+    CHECK(url_of({"--unix", "/run/a b%.sock"}) == "unix:/run/a%20b%25.sock");
+    CHECK(url_of({"--unix", "/run/x", "-h", "later"}) == "mqtt://later:1883");
+}
+
+TEST_CASE("connection: -L takes user, host, port and topic apart") {
+    const reading r = read({"-L", "MQTT://joe:s:e@host:2/a/b?c#d"});
+    CHECK(r.error.empty());
+    CHECK(r.settings.user_name == "joe");
+    CHECK(r.settings.password == "s:e");
+    CHECK(r.settings.host == "host");
+    CHECK(r.settings.port == 2);
+    CHECK(r.settings.url_topic == "a/b?c#d");
+
+    CHECK(read({"-L", "mqtt://host/t"}).settings.port == 1883);
+    CHECK(read({"-L", "mqtt://[::1]:5/t"}).settings.host == "::1");
+    CHECK(read({"-L", "mqtt://[::1]:5/t"}).settings.port == 5);
+    CHECK_FALSE(read({"-L", "mqtt://joe@host/t"}).settings.password);
+
+    CHECK(read({"-L", "http://x/t"}, profile::mosquitto).error == "unsupported URL scheme.\n");
+    CHECK(read({"-L", "mqtt://x"}).error == "Invalid URL for -L argument specified - topic missing.");
+    CHECK(read({"-L", "mqtt://x:0/t"}).error == "Invalid port given: 0");
+    CHECK(read({"-L", "mqtt://[::1/t"}).error == "Invalid URL for -L argument specified - ']' missing.");
+    CHECK(read({"-L", "mqtts://x/t"}).error == "mqtts:// is not supported yet.");
+    CHECK(read({"-L", "WS://x/t"}).error == "ws:// is not supported yet.");
+}
+
+TEST_CASE("connection: the password of a URL is overwritten where it stood") {
+    const words w{"-L", "mqtt://joe:secret@host/topic"};
+    CHECK(read(w).settings.password == "secret");
+    CHECK(w[1] == "mqtt://joe:xxxxxx@host/topic");
+}
+
+TEST_CASE("connection: versions, and what switches to 5") {
+    CHECK_FALSE(read({}).settings.version);
+    CHECK(read({}, profile::mosquitto).settings.version == protocol_version::v3_1_1);
+    CHECK(read({"-V", "31"}).settings.version == protocol_version::v3_1);
+    CHECK(read({"-V", "mqttv311"}).settings.version == protocol_version::v3_1_1);
+    CHECK(read({"-V", "5"}).settings.version == protocol_version::v5);
+    CHECK(read({"-x", "10"}, profile::mosquitto).settings.version == protocol_version::v5);
+    CHECK(read({"-D", "publish", "content-type", "x"}, profile::mosquitto).settings.version == protocol_version::v5);
+    CHECK(read({"-V", "3"}).error == "Invalid protocol version argument given.");
+    CHECK(read({"-D", "publish", "content-type", "x", "-V", "311"}).error ==
+          "--property needs MQTT 5, but -V asks for an older one.");
+}
+
+TEST_CASE("connection: session and expiry") {
+    CHECK(client_of({}).session == session_mode::fresh);
+    CHECK_FALSE(client_of({}).session_expiry);
+    CHECK(client_of({"-c", "-i", "me"}).session == session_mode::resume);
+    CHECK(client_of({"-c", "-i", "me"}).session_expiry == std::chrono::seconds(0xFFFFFFFF));
+    CHECK(client_of({"-x", "0x10"}).session_expiry == std::chrono::seconds(16));
+    CHECK(client_of({"-x", "-1", "-i", "me"}).session_expiry == std::chrono::seconds(0xFFFFFFFF));
+    CHECK(client_of({"-x", "∞", "-i", "me"}).session_expiry == std::chrono::seconds(0xFFFFFFFF));
+
+    CHECK(read({"-x", "abc"}).error == "session-expiry-interval not a number.");
+    CHECK(read({"-x", ""}).error == "session-expiry-interval not a number.");
+    CHECK(read({"-x", "4294967296"}).error == "session-expiry-interval out of range.");
+    CHECK(read({"-x", "-2"}).error == "session-expiry-interval out of range.");
+    CHECK(read({"-c"}).error == "You must provide a client id if you are using the -c option.");
+    CHECK(read({"-c"}, profile::mosquitto).error == "You must provide a client id if you are using the -c option.");
+    CHECK(read({"-x", "-1"}).error ==
+          "You must provide a client id if you are using an infinite session expiry interval.");
+}
+
+TEST_CASE("connection: client identifiers") {
+    CHECK(client_of({"-i", "me"}).client_id == "me");
+    CHECK(client_of({"-I", "pre-"}).client_id == "pre-" + std::to_string(::getpid()));
+    CHECK(client_of({}).client_id.empty());
+    CHECK(read({"-i", "a", "-I", "b"}).error == "-i and -I argument cannot be used together.");
+    CHECK(read({"-I", "a", "-i", "b"}).error == "-i and -I argument cannot be used together.");
+}
+
+TEST_CASE("connection: numbers out of range") {
+    CHECK(read({"-p", "0"}).error == "Invalid port given: 0");
+    CHECK(read({"-k", "4"}).error == "Invalid keepalive given, it must be between 5 and 65535 inclusive.");
+    CHECK(read({"-k", "65536"}).error == "Invalid keepalive given, it must be between 5 and 65535 inclusive.");
+    CHECK(read({"-M", "0"}).error == "Maximum inflight messages must be greater than 0.");
+    CHECK(client_of({"-M", "70000"}).inflight_max == 65'535);
+    CHECK(read({"--connect-timeout", "0"}).error == "Invalid connect timeout \"0\".");
+    CHECK(client_of({"--connect-timeout", "0.25"}).connect_timeout == std::chrono::milliseconds(250));
+}
+
+TEST_CASE("connection: before MQTT 5 at most 20 messages are in flight unless -M says otherwise") {
+    CHECK(client_of({}).inflight_max == 65'535);
+    CHECK(client_of({"-V", "311"}).inflight_max == 20);
+    CHECK(client_of({"-V", "311", "-M", "1000"}).inflight_max == 1'000);
+}
+
+TEST_CASE("connection: wills") {
+    const client_options o = client_of({"--will-topic", "t", "--will-payload", "p", "--will-qos", "2", "--will-retain",
+                                        "-D", "will", "will-delay-interval", "3"});
+    REQUIRE(o.will);
+    CHECK(o.will->topic == "t");
+    CHECK(o.will->payload == "p");
+    CHECK(o.will->qos == qos::exactly_once);
+    CHECK(o.will->retain);
+    CHECK(o.will->delay == std::chrono::seconds(3));
+
+    CHECK(read({"--will-payload", "p"}).error == "Will payload given, but no will topic given.");
+    CHECK(read({"--will-retain"}).error == "Will retain given, but no will topic given.");
+    CHECK(read({"--will-qos", "3"}).error == "Invalid will QoS 3.");
+    CHECK(read({"--will-topic", "a/#"}).error == "Invalid will topic 'a/#', does it contain '+' or '#'?");
+}
+
+TEST_CASE("connection: port 8883 means TLS, which must not be left out silently") {
+    CHECK(read({"-p", "8883"}).error ==
+          "TLS, which port 8883 means, is not supported yet; --no-tls connects there without it.");
+    CHECK(read({"-p", "8883", "--no-tls"}).error.empty());
+    CHECK(read({"-p", "8883", "--unix", "/x"}).error.empty());
+}
+
+TEST_CASE("connection: topics and filters of the command line") {
+    const words none{};
+    command_line in(none.argv(), command::pub, profile::mosquitto);
+    CHECK(check_topic_name(in, "a/b", "publish", "-t"));
+    CHECK_FALSE(check_topic_name(in, "a/+", "publish", "-t"));
+    CHECK(in.error() == "Invalid publish topic 'a/+', does it contain '+' or '#'?");
+
+    command_line other(none.argv(), command::sub, profile::mosquitto);
+    CHECK(check_topic_filter(other, "a/+/#", "subscription", "-t"));
+    CHECK_FALSE(check_topic_filter(other, "++", "subscription", "-t"));
+    CHECK(other.error() == "Invalid subscription topic '++', are all '+' and '#' wildcards correct?");
+
+    command_line third(none.argv(), command::sub, profile::mosquitto);
+    CHECK_FALSE(check_topic_filter(third, "\xc0\x80", "subscription", "-t"));
+    CHECK(third.error() == "Malformed UTF-8 in -t argument.\n");
+}
