@@ -1,4 +1,4 @@
-// A user's program.
+// A user of the core alone.
 #include <martlet/topic.hpp>
 
 int main() {
