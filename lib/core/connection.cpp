@@ -1,6 +1,9 @@
 // The life of a connection: packets in, events out, deadlines, faults. What the packets mean stands beside it:
 // handshake.cpp (CONNECT, CONNACK, AUTH, DISCONNECT), delivery.cpp (PUBLISH and its acknowledgements), requests.cpp
 // (SUBSCRIBE, UNSUBSCRIBE).
+#include "core/packet_set.hpp"
+#include "core/reasons.hpp"
+
 #include <martlet/core/connection.hpp>
 
 #include <algorithm>
@@ -167,10 +170,11 @@ void connection::close_with(const fault& why) {
     // The peer is told why where the protocol has a packet for it; else the connection just closes. A client's
     // DISCONNECT of 3.x would be a clean one and cost it its will, so it sends none.
     if (state_ == connection_state::open && version_ == protocol_version::v5) {
-        packet p = packets::disconnect{why.reason, {{}, why.text, {}, {}}};
+        const reason_code reason = reason_for(packet_from(role_, packet_type::disconnect), why.reason);
+        packet p = packets::disconnect{reason, {{}, why.text, {}, {}}};
         if (strip_to_fit(p)) write(p);
     } else if (role_ == role::broker && state_ == connection_state::connecting) {
-        packet p = packets::connack{false, why.reason, {}};
+        packet p = packets::connack{false, reason_for(sets::connack, why.reason), {}};
         if (strip_to_fit(p)) write(p);
     }
     held_.clear();

@@ -1,4 +1,7 @@
 // How a connection begins and ends: CONNECT, CONNACK, AUTH, DISCONNECT, for both roles. MQTT 5 §3.1, 3.2, 3.14, 3.15.
+#include "core/packet_set.hpp"
+#include "core/reasons.hpp"
+
 #include <martlet/core/connection.hpp>
 
 #include <algorithm>
@@ -154,7 +157,7 @@ void connection::accept(session& state, packets::connack answer) {
 void connection::refuse(reason_code reason, const connack_properties& properties) {
     assert(role_ == role::broker && is_failure(reason));
     if (state_ != connection_state::connecting) return;
-    packet p = packets::connack{false, reason, properties};
+    packet p = packets::connack{false, reason_for(sets::connack, reason), properties};
     if (strip_to_fit(p)) write(p);
     state_ = connection_state::closing;
 }
@@ -170,7 +173,7 @@ void connection::open(bool session_present) {
 
 void connection::disconnect(reason_code reason, const disconnect_properties& properties) {
     if (state_ == connection_state::open && (role_ == role::client || version_ == protocol_version::v5)) {
-        packet p = packets::disconnect{reason, properties};
+        packet p = packets::disconnect{reason_for(packet_from(role_, packet_type::disconnect), reason), properties};
         if (strip_to_fit(p)) write(p);
     } else if (role_ == role::broker && state_ == connection_state::connecting) {
         return refuse(is_failure(reason) ? reason : reason_code::server_unavailable);

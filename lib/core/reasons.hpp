@@ -97,4 +97,11 @@ inline constexpr auto reason_table = [] {
     return (packets_by_value[value] & packet) != 0;
 }
 
+/// What `packet` may carry instead of a reason that an owner or a fault names: the reason itself, or the one that says
+/// no more than that it failed. [MQTT-3.2.2-8], [MQTT-3.4.2-1], [MQTT-3.9.3-2], [MQTT-3.14.2-1].
+[[nodiscard]] constexpr reason_code reason_for(packet_set packet, reason_code reason) noexcept {
+    if (is_reason_of(packet, static_cast<std::uint8_t>(reason))) return reason;
+    return is_failure(reason) ? reason_code::unspecified_error : reason_code::success;
+}
+
 }  // namespace martlet::core

@@ -1,8 +1,12 @@
 // SUBSCRIBE and UNSUBSCRIBE with their answers, for both roles. MQTT 5 §3.8 to §3.11.
+#include "core/packet_set.hpp"
+#include "core/reasons.hpp"
+
 #include <martlet/core/connection.hpp>
 #include <martlet/topic.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace martlet::core {
 
@@ -87,7 +91,9 @@ bool connection::on_unsuback(event& out) {
 
 void connection::suback(packet_id id, std::span<const reason_code> reasons, const ack_properties& properties) {
     if (state_ != connection_state::open) return;
-    packet p = packets::suback{id, {reasons.begin(), reasons.end()}, properties};
+    packets::suback answer{id, {reasons.begin(), reasons.end()}, properties};
+    for (reason_code& reason : answer.reasons) reason = reason_for(sets::suback, reason);
+    packet p = std::move(answer);
     if (!strip_to_fit(p)) {
         return close_with({reason_code::packet_too_large, "MQTT-3.1.2-24", "SUBACK is larger than the client takes"});
     }
@@ -96,7 +102,9 @@ void connection::suback(packet_id id, std::span<const reason_code> reasons, cons
 
 void connection::unsuback(packet_id id, std::span<const reason_code> reasons, const ack_properties& properties) {
     if (state_ != connection_state::open) return;
-    packet p = packets::unsuback{id, {reasons.begin(), reasons.end()}, properties};
+    packets::unsuback answer{id, {reasons.begin(), reasons.end()}, properties};
+    for (reason_code& reason : answer.reasons) reason = reason_for(sets::unsuback, reason);
+    packet p = std::move(answer);
     if (!strip_to_fit(p)) {
         return close_with({reason_code::packet_too_large, "MQTT-3.1.2-24", "UNSUBACK is larger than the client takes"});
     }
