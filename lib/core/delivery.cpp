@@ -1,5 +1,7 @@
 // PUBLISH and its acknowledgements, both directions: quota, re-sending, aliases, and what may leave only after a commit.
 // MQTT 5 §3.3 to §3.7, §4.3, §4.4, §4.6, §4.9.
+#include "core/wire.hpp"
+
 #include <martlet/core/connection.hpp>
 #include <martlet/topic.hpp>
 
@@ -30,7 +32,7 @@ bool connection::on_publish(const frame& in, event& out) {
             aliases_in_.set(alias, message.topic);
         }
     }
-    if (message.topic != last_topic_) {
+    if (!is_equal(message.topic, last_topic_)) {
         fault why;
         if (!check_topic(message, why)) return fail(why, out);
         last_topic_.assign(message.topic);
@@ -363,9 +365,7 @@ char* put_u16(std::size_t value, char* out) noexcept {
 }
 
 char* put_string(std::string_view text, char* out) noexcept {
-    out = put_u16(text.size(), out);
-    if (!text.empty()) std::memcpy(out, text.data(), text.size());
-    return out + text.size();
+    return put_bytes(text, put_u16(text.size(), out));
 }
 
 char publish_byte(qos q, bool dup, bool retain) noexcept {
@@ -451,8 +451,8 @@ send_result connection::send_qos_0(std::string_view topic, std::string_view payl
     assert(state_ == connection_state::open);
     const bool v5 = version_ == protocol_version::v5;
     std::uint16_t alias = 0;
-    std::size_t section = v5 ? encoded_size(properties, true) : 0;
-    if (v5 && aliases_out_.maximum() != 0) section += 3;
+    const std::size_t properties_size = v5 ? encoded_size(properties, true) : 0;
+    const std::size_t section = properties_size + (v5 && aliases_out_.maximum() != 0 ? 3 : 0);
     const std::size_t rest_max =
         2 + topic.size() + (v5 ? variable_byte_integer_size(section) + section : 0) + payload.size();
     if (rest_max > remaining_length_max || !fits(1 + variable_byte_integer_size(rest_max) + rest_max)) {
@@ -477,7 +477,7 @@ send_result connection::send_qos_0(std::string_view topic, std::string_view payl
             *at++ = 0x23;
             at = put_u16(alias, at);
         }
-        at = encode(properties, true, at);
+        if (properties_size != 0) at = encode(properties, true, at);
     }
     if (!payload.empty()) std::memcpy(at, payload.data(), payload.size());
     out_.commit(static_cast<std::size_t>(at - begin) + payload.size());

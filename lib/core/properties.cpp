@@ -120,6 +120,7 @@ bool property_reader::next(property& out, fault& why) noexcept {
 }
 
 std::size_t encoded_size(const message_properties& p, bool with_expiry) noexcept {
+    if (has_no_properties(p)) return 0;
     writer section;
     write_property_section(section, p);
     if (section.failed()) return 0;

@@ -97,6 +97,9 @@ struct event {
     martlet::packet other;
 };
 
+/// Of a message without any; one object, so that the hot path does not make one per message.
+inline constexpr message_properties no_properties{};
+
 /// What became of a message handed to send().
 enum class send_result : std::uint8_t {
     sent,     ///< in out(), or waiting only for the store's commit
@@ -170,7 +173,7 @@ public:
     send_result send(outgoing what);
     /// QoS 0 without a message object: encodes straight into out(). Requires is_open() and a valid topic.
     send_result send_qos_0(std::string_view topic, std::string_view payload, bool retain,
-                           const message_properties& properties = {});
+                           const message_properties& properties = no_properties);
     /// QoS 0, as it came: `packet` is a whole PUBLISH of the same encoding (3.x or 5) without alias, identifiers or
     /// expiry; DUP and RETAIN are cleared. Requires is_open().
     void forward(std::string_view packet) {
