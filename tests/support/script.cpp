@@ -65,6 +65,11 @@ packet script::take(packet_type type) {
 
 void script::expect(const packet& p) { REQUIRE(next() == hex(encode(p, version_))); }
 
+std::optional<packet_type> script::peek() const noexcept {
+    if (next_ == packets_.size()) return {};
+    return static_cast<packet_type>(static_cast<unsigned char>(packets_[next_][0]) >> 4);
+}
+
 bool script::is_silent() { return next_ == packets_.size() && stream_.empty(); }
 
 std::string script::rest() {

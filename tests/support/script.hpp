@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -44,6 +45,8 @@ public:
     }
     /// The next packet must be this one, byte by byte.
     void expect(const packet& p);
+    /// The type of the next packet, which stays; nothing if there is none.
+    [[nodiscard]] std::optional<packet_type> peek() const noexcept;
     /// True if nothing was heard that was not taken.
     [[nodiscard]] bool is_silent();
     /// Everything that was heard and not taken, in hexadecimal.
