@@ -113,15 +113,17 @@ void driver::on_ready(direction what, error_code error) {
     if (state_ == state::closed) return;
     if (error) return finish(error);
 
+    bool written = false;
     if (write_blocked_ && write_blocked_on_ == what) {
         write_blocked_ = false;
         if (state_ == state::flushing) {
             finish_sending();
-        } else if (write()) {
-            owner_->on_writable_again(*this);
+        } else {
+            written = write();
         }
     }
     if (read_blocked_on_ == what) input_turn();
+    if (written && state_ <= state::open && !write_blocked_) owner_->on_writable_again(*this);
 }
 
 void driver::run() {
@@ -146,6 +148,15 @@ void driver::input_turn() {
 }
 
 void driver::read_turn() {
+    // An owner that calls a user's handler may throw: then the turn goes on in a later one.
+    struct turn {
+        driver& of;
+        bool over = false;
+        ~turn() {
+            of.in_turn_ = false;
+            if (!over && of.state_ == state::open && !of.paused_) of.post_turn();
+        }
+    } guard{*this};
     const slab memory;
     const std::span<char> bytes = memory.bytes();
     error_code ended;
@@ -172,6 +183,7 @@ void driver::read_turn() {
         }
     }
     if (total != 0 && owner_) owner_->on_turn_end(*this);
+    guard.over = true;
     in_turn_ = false;
 
     if (state_ != state::open) return;

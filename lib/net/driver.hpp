@@ -26,8 +26,8 @@ namespace martlet::net {
 
 class driver;
 
-/// Whom a driver serves. It may call anything on any driver from these, but not throw; it must call detach() (or have
-/// got on_closed()) before it dies.
+/// Whom a driver serves. It may call anything on any driver from these; it must call detach() (or have got on_closed())
+/// before it dies. What it throws leaves through the loop, and the driver goes on.
 class driver_owner {
 public:
     /// Bytes from the peer, at most 64 KiB, in the slab of this thread: they are gone when this returns. One call per
@@ -92,8 +92,8 @@ public:
 
     /// True until on_closed() or detach().
     [[nodiscard]] bool has_owner() const noexcept { return owner_ != nullptr; }
-    /// True if output is stuck because the transport is full.
-    [[nodiscard]] bool is_write_blocked() const noexcept { return write_blocked_; }
+    /// True if output is stuck: the transport is full, or broken and on_closed() is to come.
+    [[nodiscard]] bool is_write_blocked() const noexcept { return write_blocked_ || write_error_; }
     [[nodiscard]] bool is_reading_paused() const noexcept { return paused_; }
     /// True until the first of close(), close_after_flush(), detach() and the end.
     [[nodiscard]] bool is_open() const noexcept { return state_ <= state::open; }

@@ -56,12 +56,13 @@ boost::system::result<unique_fd> listen_unix(const endpoint& at, const listen_op
 
     if (is_abandoned(*address, at.path)) ::unlink(at.path.c_str());
     if (::bind(fd->number(), address->data(), address->size) != 0) return last_error();
-    // before listen(): nobody gets in while the permissions are still those of umask
-    if (options.unix_mode >= 0 && ::chmod(at.path.c_str(), static_cast<mode_t>(options.unix_mode)) != 0) {
-        return last_error();
-    }
-    if (::listen(fd->number(), options.backlog) != 0) return last_error();
-    return fd;
+    // permissions before listen(): nobody gets in while they are still those of umask
+    const bool permitted =
+        options.unix_mode < 0 || ::chmod(at.path.c_str(), static_cast<mode_t>(options.unix_mode)) == 0;
+    if (permitted && ::listen(fd->number(), options.backlog) == 0) return fd;
+    const error_code error = last_error();
+    ::unlink(at.path.c_str());
+    return error;
 }
 
 }  // namespace martlet::net
