@@ -1,0 +1,83 @@
+// martlet_simulation [--seeds N] [--first S] [--seed S [--trace]]: runs seeds and reports the first that breaks a promise.
+#include "simulation/world.hpp"
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+using namespace martlet::simulation;
+
+namespace {
+
+int fail(const scenario& what, const outcome& end) {
+    std::printf("%s\n", what.describe().c_str());
+    for (const violation& v : end.violations) std::printf("VIOLATION %s: %s\n", v.rule.c_str(), v.text.c_str());
+    std::printf("replay: scripts/simulate --seed %llu --trace\n", static_cast<unsigned long long>(what.seed));
+    if (end.chart.empty()) {
+        // The packets around the fault: run it again and print the end of the chart.
+        const outcome again = world(what, true).run();
+        constexpr std::size_t most = 6'000;
+        std::size_t from = again.chart.size() > most ? again.chart.find('\n', again.chart.size() - most) + 1 : 0;
+        std::printf("the last packets:\n%s", again.chart.c_str() + from);
+    }
+    return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::uint64_t first = 1;
+    std::uint64_t count = 1'000;
+    bool one = false;
+    bool trace = false;
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view option = argv[i];
+        const char* const value = i + 1 < argc ? argv[i + 1] : "";
+        if (option == "--seeds") {
+            count = std::strtoull(value, nullptr, 10);
+            ++i;
+        } else if (option == "--first") {
+            first = std::strtoull(value, nullptr, 10);
+            ++i;
+        } else if (option == "--seed") {
+            first = std::strtoull(value, nullptr, 10);
+            one = true;
+            ++i;
+        } else if (option == "--trace") {
+            trace = true;
+        } else {
+            std::fprintf(stderr, "usage: %s [--seeds N] [--first S] | --seed S [--trace]\n", argv[0]);
+            return 2;
+        }
+    }
+    if (one) {
+        const scenario what = scenario::from_seed(first);
+        const outcome end = world(what, trace).run();
+        if (trace) std::fputs(end.chart.c_str(), stdout);
+        if (!end.ok) return fail(what, end);
+        std::printf("%s\nok: %llu messages received, %llu faults, %.3f virtual seconds\n", what.describe().c_str(),
+                    static_cast<unsigned long long>(end.received), static_cast<unsigned long long>(end.faults),
+                    static_cast<double>(end.duration) / 1e6);
+        return 0;
+    }
+    const auto started = std::chrono::steady_clock::now();
+    std::uint64_t received = 0;
+    std::uint64_t faults = 0;
+    double virtual_seconds = 0;
+    for (std::uint64_t seed = first; seed != first + count; ++seed) {
+        const scenario what = scenario::from_seed(seed);
+        const outcome end = world(what, false).run();
+        if (!end.ok) return fail(what, end);
+        received += end.received;
+        faults += end.faults;
+        virtual_seconds += static_cast<double>(end.duration) / 1e6;
+    }
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+    std::printf("seeds=%llu violations=0 faults=%llu received=%llu virtual_hours=%.1f seconds=%.1f seeds_per_second=%.0f\n",
+                static_cast<unsigned long long>(count), static_cast<unsigned long long>(faults),
+                static_cast<unsigned long long>(received), virtual_seconds / 3600, took.count(),
+                static_cast<double>(count) / took.count());
+    return 0;
+}
