@@ -264,16 +264,30 @@ void connection::pump() {
             session_->drop_front(errc::qos_not_supported);
         } else if (role_ == role::client && front->what.retain && !peer_.retain_available) {
             session_->drop_front(errc::retain_not_supported);
-        } else if (front->what.qos == qos::at_most_once) {
-            const token who = front->what.who;
-            write_publish(session_->take_front(), packet_id::none, false);
-            if (who != 0) session_->complete({who, {}, reason_code::success});
         } else {
             if (!has_quota()) return;
             inflight_entry* const entry = session_->start_front();
             if (entry == nullptr) return;
             send_entry(*entry);
         }
+    }
+}
+
+// QoS 0 that was queued goes out before anything else can be sent on the connection: behind QoS 1 and 2, which the quota
+// holds back, it would be overtaken by QoS 0 that is published later [MQTT-4.6.0-5].
+void connection::send_queued_qos_0() {
+    for (outgoing& what : session_->take_qos_0()) {
+        const token who = what.who;
+        const std::size_t size = publish_size(what);
+        error_code why = check(what);
+        if (!why && what.message->expired(present_->wall)) why = errc::message_expired;
+        if (!why && (size == 0 || !fits(size))) why = errc::packet_too_large;
+        if (why) {
+            ++counters_.messages_dropped;
+        } else {
+            write_publish(what, packet_id::none, false);
+        }
+        if (who != 0) session_->complete({who, why, reason_code::success});
     }
 }
 

@@ -167,6 +167,7 @@ void connection::refuse(reason_code reason, const connack_properties& properties
 void connection::open(bool session_present) {
     state_ = connection_state::open;
     if (role_ == role::client && !session_present) session_->on_peer_lost_session();
+    send_queued_qos_0();
     resend();
     pump();
 }

@@ -20,6 +20,7 @@ bool session::enqueue(outgoing what) {
         drop_front(errc::discarded);
     }
     queue_bytes_ += cost;
+    if (!stored) ++queued_qos_0_;
     queue_.push_back({std::move(what), next_order_++});
     if (stored && journal_->on()) {
         const queued& back = queue_.back();
@@ -30,14 +31,23 @@ bool session::enqueue(outgoing what) {
 
 void session::pop_front() noexcept {
     queue_bytes_ -= queue_.front().what.message->cost();
+    if (queue_.front().what.qos == qos::at_most_once) --queued_qos_0_;
     queue_.pop_front();
 }
 
-outgoing session::take_front() {
-    outgoing what = std::move(queue_.front().what);
-    queue_bytes_ -= what.message->cost();
-    queue_.pop_front();
-    return what;
+std::vector<outgoing> session::take_qos_0() {
+    std::vector<outgoing> taken;
+    if (queued_qos_0_ == 0) return taken;
+    taken.reserve(queued_qos_0_);
+    const auto rest = std::remove_if(queue_.begin(), queue_.end(), [&](queued& waiting) {
+        if (waiting.what.qos != qos::at_most_once) return false;
+        queue_bytes_ -= waiting.what.message->cost();
+        taken.push_back(std::move(waiting.what));
+        return true;
+    });
+    queue_.erase(rest, queue_.end());
+    queued_qos_0_ = 0;
+    return taken;
 }
 
 void session::drop_front(error_code why) {
@@ -176,7 +186,7 @@ bool session::restore(session_snapshot rows) {
         sent.clear();
         received.clear();
         queue_.clear();
-        queue_bytes_ = 0;
+        queue_bytes_ = queued_qos_0_ = 0;
         return false;
     };
     for (outgoing_row& row : rows.outgoing) {

@@ -251,6 +251,7 @@ private:
     bool check_topic(const packets::publish& message, fault& why) const noexcept;
 
     void open(bool session_present);
+    void send_queued_qos_0();
     void resend();
     void pump();
     void send_entry(inflight_entry& entry);

@@ -87,8 +87,8 @@ public:
     [[nodiscard]] inflight_entry* start(outgoing what);
     /// The same with the front of the queue, whose row is replaced. Requires front() with QoS 1 or 2.
     [[nodiscard]] inflight_entry* start_front();
-    /// Takes the front, a QoS 0 message, out of the queue.
-    [[nodiscard]] outgoing take_front();
+    /// Takes all QoS 0 messages out of the queue, in order.
+    [[nodiscard]] std::vector<outgoing> take_qos_0();
     /// PUBREC with success came.
     void release(inflight_entry& entry);
     /// PUBACK, PUBCOMP or a failed PUBREC came: the exchange is over.
@@ -131,6 +131,7 @@ private:
     queue_limits limits_;
     boost::container::deque<queued> queue_;
     std::size_t queue_bytes_ = 0;
+    std::size_t queued_qos_0_ = 0;
     std::uint64_t next_order_ = 1;
     std::uint64_t next_released_order_ = 1;
     std::uint64_t dropped_count_ = 0;
