@@ -50,10 +50,11 @@ struct broker_options {
     std::uint16_t receive_maximum = 65'535;             ///< a client's open QoS 1 and 2 messages; above: 0x93
     std::uint16_t inflight_max = 1'024;                 ///< open towards a client, at most its Receive Maximum
     std::uint16_t topic_alias_maximum = 10;             ///< aliases that a client may use; above: 0x94
-    std::uint16_t topic_alias_maximum_out = 0;          ///< aliases used towards a client, at most what it allows. They
-        ///< save bytes of long topics, but forbid passing packets on as they came
-    std::uint16_t keep_alive_max = 0;        ///< seconds; MQTT 5 clients that want more, or none, are told Server
-                                             ///< Keep Alive; 0: no limit
+    /// Aliases used towards a client, at most what it allows. They save bytes of long topics, but forbid passing
+    /// packets on as they came.
+    std::uint16_t topic_alias_maximum_out = 0;
+    /// Seconds; MQTT 5 clients that want more, or none at all, are told a Server Keep Alive. 0: no limit.
+    std::uint16_t keep_alive_max = 0;
     bool allow_anonymous_remote = false;     ///< without an authenticator: also who is not on this machine
     bool allow_empty_client_id = true;       ///< the broker chooses one; false: 0x85
     std::string client_id_prefix = "auto-";  ///< of those
@@ -72,20 +73,22 @@ struct broker_options {
     // -- sessions
 
     std::size_t sessions_max = 1'000'000;  ///< connected or not; more are refused with 0x97
-    std::uint32_t session_expiry_max =
-        0xFFFF'FFFF;  ///< seconds, 0xFFFFFFFF: for ever. MQTT 5 clients that want more are
-                      ///< told so; sessions of 3.x without Clean Session last as long
+    /// Seconds; 0xFFFFFFFF: for ever. MQTT 5 clients that want more are told so; sessions of 3.x without Clean Session
+    /// last as long.
+    std::uint32_t session_expiry_max = 0xFFFF'FFFF;
     std::size_t subscriptions_per_session_max = 100'000;  ///< more are refused with 0x97
-    std::size_t queue_count_max = 1'000'000;  ///< QoS 1 and 2 messages that wait in a session; see on_full. Without
-    std::size_t queue_bytes_max = 256u * 1024 * 1024;  ///< a connection more are dropped and counted
-    bool queue_qos_0 = false;                          ///< QoS 0 waits there, too, for clients that are not connected
+    /// QoS 1 and 2 messages that wait in a session, by count and by cost. At a bound: see on_full; without a connection
+    /// more are dropped and counted.
+    std::size_t queue_count_max = 1'000'000;
+    std::size_t queue_bytes_max = 256u * 1024 * 1024;
+    bool queue_qos_0 = false;  ///< QoS 0 waits there, too, for clients that are not connected
 
     // -- slow receivers
 
     std::size_t output_bytes_max = 64u * 1024 * 1024;  ///< unsent bytes of a connection, beyond which it gets no QoS 0
     full_policy on_full = full_policy::drop;           ///< at output_bytes_max and at the bounds of the queue
-    std::chrono::milliseconds stall_timeout{
-        30'000};  ///< stop_reading: who makes no progress for so long is closed (0x97)
+    /// stop_reading: who makes no progress for so long is closed (0x97).
+    std::chrono::milliseconds stall_timeout{30'000};
 
     // -- retained messages; at a bound a topic's message is not kept, and counted
 

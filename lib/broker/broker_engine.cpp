@@ -135,6 +135,7 @@ void broker_engine::on_written(peer_id id, const instant& now) {
     peer* const p = state_.find(id);
     if (p == nullptr) return;
     const turn here(*this, now);
+    p->flushed_size = p->connection.out().size();
     drained(*p);
 }
 

@@ -140,7 +140,9 @@ void broker_engine::flush(F&& f, const instant& now) {
         state_.dirty[i] = nullptr;
         const peer_id id = p->id();
         f(flush_item{id, p->owner(), p->connection.out(), p->connection.is_closing(), p->wants_reading()});
-        if (p->needs_drain && state_.find(id) == p) drained(*p);
+        if (state_.find(id) != p) continue;
+        p->flushed_size = p->connection.out().size();
+        drained(*p);
     }
     state_.dirty.erase(state_.dirty.begin(), state_.dirty.begin() + static_cast<std::ptrdiff_t>(count));
     for (std::size_t i = 0; i < state_.dirty.size(); ++i) {

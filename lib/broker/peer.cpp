@@ -135,7 +135,7 @@ void peer::settle() {
     if (connection.is_closing()) {
         end();
         mark_dirty();
-    } else if (!connection.out().empty()) {
+    } else if (connection.out().size() != flushed_size) {
         mark_dirty();
     }
     if (session != nullptr && forward_class == 0 && connection.is_open()) {
@@ -507,6 +507,7 @@ void peer::send_retained() {
     auto& walks = session->walks;
     std::size_t steps = retained_steps_max;
     std::size_t done = 0;
+    bool sent = false;
     for (; done < walks.size(); ++done) {
         retained_walk& walk = *walks[done];
         if (!state_->journal.is_committed(walk.change_number)) break;
@@ -518,13 +519,15 @@ void peer::send_retained() {
             if (message == nullptr) break;
             const auto q = min(message->qos(), walk.options.qos);
             static_cast<void>(connection.send({std::move(message), walk.identifiers, 0, q, true}));  // [MQTT-3.3.1-8]
+            sent = true;
         }
-        if (blocked || !walk.cursor.done()) {
-            needs_drain = true;
-            if (session->state.queue_count() == 0) mark_dirty();  // else acknowledgements bring us back
-            break;
-        }
+        if (walk.cursor.done()) continue;
+        // Goes on when acknowledgements come, when the output is written, or, out of steps, in the next turn.
+        needs_drain = needs_drain || session->state.queue_count() == 0;
+        sent |= !blocked;
+        break;
     }
+    if (sent) mark_dirty();
     walks.erase(walks.begin(), walks.begin() + static_cast<std::ptrdiff_t>(done));
 }
 
@@ -554,12 +557,15 @@ void peer::wait_for(peer& receiver) {
 
 void peer::let_publishers_go() {
     if (waiters_.empty()) return;
-    const bool caught_up = ended_ || (connection.out().size() < state_->options.output_bytes_max / 2 &&
-                                      session->state.queue_count() <= state_->queue.count_max / 2 &&
-                                      session->state.queue_bytes() <= state_->queue.bytes_max / 2);
-    if (!caught_up) {
-        needs_drain = true;
-        return;
+    if (!ended_) {
+        if (connection.out().size() >= state_->options.output_bytes_max / 2) {
+            needs_drain = true;
+            return;
+        }
+        if (session->state.queue_count() > state_->queue.count_max / 2 ||
+            session->state.queue_bytes() > state_->queue.bytes_max / 2) {
+            return;  // acknowledgements bring us back
+        }
     }
     stall_at_ = never;
     for (const peer_id id : std::exchange(waiters_, {})) {

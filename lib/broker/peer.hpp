@@ -80,8 +80,9 @@ public:
     std::uint8_t forward_class = 0;  ///< the class of packets that may be passed on to it as they came; 0: none
     steady_time looked_at = never;   ///< time of its entry in the heap of deadlines
     bool dirty = false;
-    bool needs_drain = false;  ///< on_drained() has something to do
-    std::size_t dirty_at = 0;  ///< where it stands in the list
+    bool needs_drain = false;      ///< on_drained() has something to do
+    std::size_t flushed_size = 0;  ///< of its output after the last flush: what the transport did not take
+    std::size_t dirty_at = 0;      ///< where it stands in the list
 
 private:
     struct connect_data;

@@ -83,7 +83,6 @@ public:
     }
     /// CONNECT, and the CONNACK that came. Requires that one comes.
     packets::connack connect(std::string_view client_id, packets::connect c = {}) {
-        c.version = version_;
         c.client_id = client_id;
         send(c);
         return get<packets::connack>();
@@ -182,7 +181,8 @@ public:
 private:
     template <class Packet>
     void append(std::string& bytes, const Packet& p) {
-        const packet any(p);
+        packet any(p);
+        if (auto* const connect = std::get_if<packets::connect>(&any)) connect->version = version_;
         const std::size_t size = core::encoded_size(any, version_);
         REQUIRE(size != 0);
         const std::size_t at = bytes.size();

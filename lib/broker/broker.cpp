@@ -1,0 +1,227 @@
+// The shell: listeners, one driver per connection, one timer, and after each turn one flush of all that became due.
+#include "broker/broker_engine.hpp"
+#include "net/asio_network.hpp"
+#include "net/driver.hpp"
+#include "net/network.hpp"
+
+#include <martlet/broker.hpp>
+
+#include <list>
+#include <random>
+#include <utility>
+#include <vector>
+
+namespace martlet {
+
+namespace {
+
+std::uint64_t random_seed() {
+    std::random_device device;
+    return static_cast<std::uint64_t>(device()) << 32 | device();
+}
+
+bool is_local(std::string_view address) {
+    return address.starts_with("127.") || address.starts_with("[::1]") || address.starts_with("[::ffff:127.") ||
+           address.starts_with("unix:");
+}
+
+}  // namespace
+
+class broker::impl final : public net::task, public std::enable_shared_from_this<impl> {
+public:
+    impl(std::shared_ptr<net::network> on, const broker_options& options)
+        : network_(std::move(on)),
+          engine_(options, options.seed ? *options.seed : random_seed(), network_->now()),
+          timer_(network_->make_timer([this] { on_timer(); })) {
+        engine_.set_wake([this] { continue_later(); });
+    }
+
+    /// The broker object is gone: nothing is called any more.
+    void abandon() {
+        listeners_.clear();
+        timer_.reset();
+        engine_.set_wake({});
+        for (connection& c : connections_)
+            c.driver->detach();
+        connections_.clear();
+        stopped_ = {};
+    }
+
+    boost::system::result<endpoint> listen(std::string_view url, std::string* detail) {
+        std::string_view why;
+        const auto fail = [&](error_code error, std::string line) -> error_code {
+            if (detail != nullptr) *detail = std::move(line);
+            return error;
+        };
+        auto where = parse_endpoint(url, &why);
+        if (!where) return fail(where.error(), "listening at " + std::string(url) + ": " + std::string(why));
+        if (stopping_) return fail(errc::not_running, "listening at " + std::string(url) + ": the broker has stopped");
+        auto made = network_->listen(
+            *where, {}, [this](std::unique_ptr<net::transport> link) { on_accepted(std::move(link)); },
+            [this](error_code error) { log(log_level::error, "Accepting failed: " + error.message()); });
+        if (made.error) return fail(made.error, std::move(made.detail));
+        listeners_.push_back(std::move(made.listener));
+        const endpoint& local = listeners_.back()->local();
+        log(log_level::notice, "Listening at " + to_string(local));
+        return local;
+    }
+
+    [[nodiscard]] std::uint16_t port() const noexcept {
+        for (const auto& listener : listeners_) {
+            if (listener->local().port != 0) return listener->local().port;
+        }
+        return 0;
+    }
+
+    void stop(std::function<void()> done) {
+        if (done) stopped_.push_back(std::move(done));
+        if (!stopping_) {
+            stopping_ = true;
+            listeners_.clear();
+            engine_.shut_down(network_->now());
+            flush();
+        }
+        if (connections_.empty()) continue_later();
+    }
+
+    [[nodiscard]] broker_impl::broker_counters count() const noexcept { return engine_.count(); }
+    [[nodiscard]] asio::any_io_executor executor() const noexcept { return network_->executor(); }
+
+private:
+    struct connection final : net::driver_owner {
+        explicit connection(impl& of) : owner(of) {}
+        bool on_bytes(net::driver&, std::string_view bytes) override {
+            return owner.engine_.receive(id, bytes, owner.network_->now());
+        }
+        void on_turn_end(net::driver&) override { owner.flush(); }
+        void on_writable_again(net::driver&) override {
+            owner.engine_.on_written(id, owner.network_->now());
+            owner.flush();
+        }
+        void on_closed(net::driver&, error_code) override { owner.on_closed(*this); }
+
+        impl& owner;
+        broker_impl::peer_id id{};
+        std::shared_ptr<net::driver> driver;
+        std::list<connection>::iterator self;
+    };
+
+    void on_accepted(std::unique_ptr<net::transport> link) {
+        // Half-open connections may exceed the limit a little, so that a full broker can still say that it is full.
+        const std::size_t limit = engine_.options().connections_max;
+        if (stopping_ || connections_.size() >= limit + limit / 8 + 16) return;
+        const std::string address = link->peer_address();
+        connection& c = connections_.emplace_back(*this);
+        c.self = std::prev(connections_.end());
+        c.id = engine_.peer_opened({address, is_local(address)}, &c, network_->now());
+        c.driver = net::driver::create(network_, std::move(link), *engine_.out(c.id), c);
+        c.driver->start();
+        arm();
+    }
+
+    void on_closed(connection& c) {
+        engine_.on_closed(c.id, network_->now());
+        connections_.erase(c.self);
+        flush();
+        if (stopping_ && connections_.empty()) continue_later();
+    }
+
+    void flush() {
+        if (engine_.has_work()) {
+            engine_.flush(
+                [](const broker_impl::flush_item& item) {
+                    auto& driver = *static_cast<connection*>(item.owner)->driver;
+                    if (item.closing) return driver.close_after_flush();
+                    driver.flush();
+                    if (item.reading && driver.is_reading_paused()) driver.resume_reading();
+                },
+                network_->now());
+        }
+        arm();
+    }
+
+    /// One timer for all; what is left to be done has its turn after the others.
+    void arm() {
+        if (engine_.has_work()) return continue_later();
+        timer_->set(engine_.next_deadline());
+    }
+
+    void on_timer() {
+        engine_.on_deadline(network_->now());
+        flush();
+    }
+
+    void continue_later() {
+        if (std::exchange(posted_, true)) return;
+        network_->post(shared_from_this());
+    }
+
+    void run() override {
+        posted_ = false;
+        if (timer_ == nullptr) return;  // abandoned
+        on_timer();
+        if (!stopping_ || !connections_.empty()) return;
+        for (auto& done : std::exchange(stopped_, {}))
+            done();
+    }
+
+    void log(log_level level, const std::string& line) const {
+        const broker_options& options = engine_.options();
+        if (options.log != nullptr && level <= options.log_detail) options.log->write(level, line);
+    }
+
+    std::shared_ptr<net::network> network_;
+    broker_impl::broker_engine engine_;
+    std::unique_ptr<net::timer> timer_;
+    std::vector<std::unique_ptr<net::listener>> listeners_;
+    std::list<connection> connections_;
+    std::vector<std::function<void()>> stopped_;
+    bool posted_ = false;
+    bool stopping_ = false;
+};
+
+broker::broker(asio::any_io_executor executor, const broker_options& options)
+    : impl_(std::make_shared<impl>(net::make_asio_network(std::move(executor)), options)) {}
+
+broker::broker(broker&&) noexcept = default;
+
+broker& broker::operator=(broker&& other) noexcept {
+    if (impl_ != nullptr && impl_ != other.impl_) impl_->abandon();
+    impl_ = std::move(other.impl_);
+    return *this;
+}
+
+broker::~broker() {
+    if (impl_ != nullptr) impl_->abandon();
+}
+
+boost::system::result<endpoint> broker::listen(std::string_view url, std::string* detail) {
+    return impl_->listen(url, detail);
+}
+
+std::uint16_t broker::port() const noexcept { return impl_->port(); }
+
+void broker::stop(std::function<void()> done) { impl_->stop(std::move(done)); }
+
+broker_statistics broker::statistics() const noexcept {
+    const auto c = impl_->count();
+    broker_statistics s;
+    s.connections = c.connections;
+    s.sessions = c.sessions;
+    s.sessions_connected = c.sessions_connected;
+    s.subscriptions = c.subscriptions;
+    s.shared_subscriptions = c.shared_subscriptions;
+    s.retained = c.retained;
+    s.retained_bytes = c.retained_bytes;
+    s.connections_accepted = c.connections_accepted;
+    s.deliveries = c.routed.deliveries;
+    s.dropped_full = c.routed.dropped_full;
+    s.dropped_queue = c.routed.dropped_queue;
+    s.dropped_other = c.routed.dropped_other;
+    s.retained_refused = c.routed.retained_refused;
+    return s;
+}
+
+asio::any_io_executor broker::get_executor() const noexcept { return impl_->executor(); }
+
+}  // namespace martlet
