@@ -7,7 +7,9 @@
 #include <martlet/topic.hpp>
 
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
 #include <boost/asio/system_executor.hpp>
 
 #include <random>
@@ -109,11 +111,11 @@ namespace {
 // that is always there can see to it that the handler is not called from here.
 template <class Result>
 void refuse(completion<void(error_code, Result)> handler, error_code why) {
-    asio::post(asio::system_executor(), [handler = std::move(handler), why]() mutable {
-        const auto executor =
-            asio::get_associated_executor(handler, asio::any_completion_executor(asio::system_executor()));
-        asio::dispatch(executor,
-                       [handler = std::move(handler), why]() mutable { std::move(handler)(why, Result()); });
+    const asio::any_completion_executor fallback = asio::system_executor();
+    const auto executor = asio::prefer(asio::get_associated_executor(handler, fallback),
+                                       asio::execution::outstanding_work.tracked);
+    asio::post(asio::system_executor(), [handler = std::move(handler), executor, why]() mutable {
+        asio::dispatch(executor, [handler = std::move(handler), why]() mutable { std::move(handler)(why, Result()); });
     });
 }
 

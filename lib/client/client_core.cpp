@@ -1,9 +1,13 @@
 #include "client/client_core.hpp"
 
+#include "client/teardown.hpp"
+
 #include <boost/asio/error.hpp>
+#include <boost/asio/execution/context.hpp>
 #include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
+#include <boost/asio/query.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -87,10 +91,14 @@ private:
 client_core::client_core(std::shared_ptr<net::network> network, client_options options, std::uint64_t random_seed)
     : options_(std::move(options)),
       network_(std::move(network)),
+      teardown_(asio::use_service<teardown>(asio::query(network_->executor(), asio::execution::context))),
       here_(network_->executor()),
-      engine_(options_, random_seed) {}
+      engine_(options_, random_seed) {
+    teardown_.add(*this);
+}
 
 client_core::~client_core() {
+    teardown_.remove(*this);
     if (driver_) driver_->detach();
     while (operations_ != nullptr) {
         auto* const op = operations_;
@@ -112,7 +120,7 @@ void client_core::on_executor(Function function) {
 // In the initiating function, on its thread: a cancellation slot may be used there only.
 template <class Operation, class Handler>
 std::unique_ptr<Operation> client_core::prepare(operation_kind kind, Handler&& handler) {
-    auto op = std::make_unique<Operation>(kind, std::forward<Handler>(handler));
+    auto op = std::make_unique<Operation>(kind, std::forward<Handler>(handler), here_);
     op->id = next_id_.fetch_add(1, std::memory_order_relaxed);
     op->connect_cancellation(weak_from_this());
     return op;
@@ -123,9 +131,9 @@ void client_core::run(completion<run_signature> handler) {
     on_executor([self = shared_from_this(), op = std::move(op)]() mutable {
         turn t(*self, false);
         auto& started = *op;
-        self->begin(std::move(op), no_timeout);
-        if (self->running_ != nullptr || self->is_shut_down_) {
-            started.fail(self->is_shut_down_ ? error_code(asio::error::operation_aborted) : errc::already_running);
+        if (!self->begin(std::move(op), no_timeout)) return t.finish();
+        if (self->running_ != nullptr) {
+            started.fail(errc::already_running);
             self->ready(started);
         } else {
             self->running_ = &started;
@@ -168,9 +176,8 @@ void client_core::publish(request_ptr<publish_request> request, completion<publi
     on_executor([self = shared_from_this(), op = std::move(op), request = std::move(request)]() mutable {
         turn t(*self, false);
         auto& started = *op;
-        self->begin(std::move(op), request->timeout);
+        if (!self->begin(std::move(op), request->timeout)) return t.finish();
         auto error = request->error;
-        if (self->is_shut_down_) error = asio::error::operation_aborted;
         bool is_done = false;
         if (!error) {
             request->what.who = self->pending_.add(started);
@@ -191,11 +198,8 @@ void client_core::subscribe(request_ptr<subscribe_request> request, completion<s
         turn t(*self, false);
         auto& started = *op;
         started.stream = request->stream;
-        self->begin(std::move(op), request->timeout);
-        error_code error;
-        if (self->is_shut_down_) error = asio::error::operation_aborted;
-        if (!error) error = self->engine_.subscribe(request->stream, self->pending_.add(started));
-        if (error) {
+        if (!self->begin(std::move(op), request->timeout)) return t.finish();
+        if (const auto error = self->engine_.subscribe(request->stream, self->pending_.add(started))) {
             (void)self->pending_.take(started.token);
             started.fail(error);
             self->ready(started);
@@ -209,13 +213,9 @@ void client_core::unsubscribe(request_ptr<unsubscribe_request> request, completi
     on_executor([self = shared_from_this(), op = std::move(op), request = std::move(request)]() mutable {
         turn t(*self, false);
         auto& started = *op;
-        self->begin(std::move(op), request->timeout);
-        error_code error;
-        if (self->is_shut_down_) error = asio::error::operation_aborted;
-        if (!error) {
-            error = self->engine_.unsubscribe(std::move(request->filters), std::move(request->properties),
-                                              self->pending_.add(started));
-        }
+        if (!self->begin(std::move(op), request->timeout)) return t.finish();
+        const auto error = self->engine_.unsubscribe(std::move(request->filters), std::move(request->properties),
+                                                     self->pending_.add(started));
         if (error) {
             (void)self->pending_.take(started.token);
             started.fail(error);
@@ -232,7 +232,7 @@ void client_core::receive(stream_ptr from, std::chrono::milliseconds timeout, co
         turn t(*self, false);
         auto& started = *op;
         const auto waited_for = started.stream;
-        self->begin(std::move(op), timeout);
+        if (!self->begin(std::move(op), timeout)) return t.finish();
         self->engine_.acknowledge_taken(waited_for.get());
         (waited_for ? waited_for->waiters : self->unclaimed_waiters_).push_back(&started);
         if (waited_for) self->serve(*waited_for);
@@ -250,7 +250,7 @@ void client_core::receive_some(stream_ptr from, std::span<message> into, std::ch
         turn t(*self, false);
         auto& started = *op;
         const auto waited_for = started.stream;
-        self->begin(std::move(op), timeout);
+        if (!self->begin(std::move(op), timeout)) return t.finish();
         self->engine_.acknowledge_taken(waited_for.get());
         waited_for->waiters.push_back(&started);
         self->serve(*waited_for);
@@ -263,7 +263,7 @@ void client_core::next_event(completion<event_signature> handler) {
     on_executor([self = shared_from_this(), op = std::move(op)]() mutable {
         turn t(*self, false);
         auto& started = *op;
-        self->begin(std::move(op), no_timeout);
+        if (!self->begin(std::move(op), no_timeout)) return t.finish();
         self->event_waiters_.push_back(&started);
         t.finish();
     });
@@ -275,10 +275,8 @@ void client_core::disconnect(const disconnect_options& options, std::string reas
     on_executor([self = shared_from_this(), op = std::move(op), options, text = std::move(reason_string)]() mutable {
         turn t(*self, false);
         auto& started = *op;
-        self->begin(std::move(op), options.timeout);
-        error_code error = self->is_shut_down_ ? error_code(asio::error::operation_aborted)
-                                               : self->engine_.disconnect(options, std::move(text));
-        if (error) {
+        if (!self->begin(std::move(op), options.timeout)) return t.finish();
+        if (const auto error = self->engine_.disconnect(options, std::move(text))) {
             started.fail(error);
             self->ready(started);
         } else {
@@ -297,7 +295,19 @@ void client_core::stop() {
 }
 
 void client_core::shut_down() noexcept {
-    if (std::exchange(is_shut_down_, true)) return;
+    auto ended = end_everything();
+    if (ended.empty()) return;
+    auto last = std::make_shared<farewell>(std::move(ended), here_);
+    net::post(*network_, [last = std::move(last)] { last->call(); });
+}
+
+void client_core::drop_operations() noexcept {
+    for (auto* const op : end_everything()) delete op;
+}
+
+// Operations that have not ended get operation_aborted; all are the caller's now.
+std::vector<operation*> client_core::end_everything() noexcept {
+    if (std::exchange(is_shut_down_, true)) return {};
     engine_.stop();
     link_action ignored;
     while (engine_.take_action(ignored)) {}
@@ -306,31 +316,36 @@ void client_core::shut_down() noexcept {
     driver_.reset();
     engine_.release_link();
     timer_.reset();
-    auto ended = std::move(ready_);
-    ready_.clear();
+    running_ = nullptr;
+    event_waiters_.clear();
+    unclaimed_waiters_.clear();
+    disconnecting_.clear();
+    deadlines_.clear();
+    work_ = {};
+
+    auto ended = std::exchange(ready_, {});
     while (operations_ != nullptr) {
         auto* const op = operations_;
         unlink(*op);
         (void)pending_.take(op->token);
+        if (op->stream) op->stream->waiters.clear();
         op->fail(asio::error::operation_aborted);
         ended.push_back(op);
-        if (op->stream) op->stream->waiters.clear();
     }
-    event_waiters_.clear();
-    unclaimed_waiters_.clear();
-    disconnecting_.clear();
-    running_ = nullptr;
-    deadlines_.clear();
-    work_ = {};
-    if (ended.empty()) return;
-    auto last = std::make_shared<farewell>(std::move(ended), here_);
-    net::post(*network_, [last = std::move(last)] { last->call(); });
+    return ended;
 }
 
 // -- the list of operations
 
-void client_core::begin(std::unique_ptr<operation> owned, std::chrono::milliseconds timeout) {
+// False if the client is gone: the operation has ended then.
+bool client_core::begin(std::unique_ptr<operation> owned, std::chrono::milliseconds timeout) {
     auto& op = *owned.release();
+    if (is_shut_down_) {
+        op.fail(asio::error::operation_aborted);
+        op.is_ready = true;
+        ready_.push_back(&op);
+        return false;
+    }
     op.next = operations_;
     if (operations_ != nullptr) operations_->previous = &op;
     else work_ = asio::prefer(network_->executor(), asio::execution::outstanding_work.tracked);
@@ -339,6 +354,7 @@ void client_core::begin(std::unique_ptr<operation> owned, std::chrono::milliseco
         op.deadline = engine_.time().steady + timeout;
         deadlines_.emplace(op.deadline, op.id);
     }
+    return true;
 }
 
 void client_core::unlink(operation& op) noexcept {
@@ -586,6 +602,7 @@ void client_core::on_writable_again(net::driver&) {
 void client_core::on_closed(net::driver&, error_code error) {
     turn t(*this, true);
     driver_.reset();
+    if (error == asio::error::eof) error = errc::connection_closed;
     engine_.on_link_closed(error);
     engine_.release_link();
     t.finish();
@@ -607,7 +624,9 @@ void client_core::schedule() {
 void client_core::flush() {
     if (may_write() && engine_.has_output()) {
         driver_->flush();
-        if (!driver_->is_write_blocked()) engine_.on_output_drained();
+        if (driver_->is_write_blocked() || !engine_.waits_for_output()) return;
+        engine_.on_output_drained();
+        collect();
     }
 }
 

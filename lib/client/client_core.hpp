@@ -45,6 +45,8 @@ struct unsubscribe_request {
     std::chrono::milliseconds timeout{0};
 };
 
+class teardown;
+
 class client_core final : public net::driver_owner, public net::task, public std::enable_shared_from_this<client_core> {
 public:
     client_core(std::shared_ptr<net::network> network, client_options options, std::uint64_t random_seed);
@@ -64,6 +66,8 @@ public:
     void stop();
     /// The handle is gone: what is pending ends with operation_aborted. On the executor, or when nothing runs it.
     void shut_down() noexcept;
+    /// Destroys all operations without calling their handlers: the executor's context is being destroyed.
+    void drop_operations() noexcept;
 
     /// Ends one operation, if it has not ended.
     void cancel(std::uint64_t id, error_code why);
@@ -96,8 +100,9 @@ private:
 
     template <class Operation, class Handler>
     [[nodiscard]] std::unique_ptr<Operation> prepare(operation_kind kind, Handler&& handler);
-    void begin(std::unique_ptr<operation> op, std::chrono::milliseconds timeout);
+    [[nodiscard]] bool begin(std::unique_ptr<operation> op, std::chrono::milliseconds timeout);
     void unlink(operation& op) noexcept;
+    [[nodiscard]] std::vector<operation*> end_everything() noexcept;
     void ready(operation& op);
     void withdraw(operation& op, error_code why);
     void fail_all(error_code why, bool also_events);
@@ -123,6 +128,7 @@ private:
 
     const client_options options_;
     std::shared_ptr<net::network> network_;
+    teardown& teardown_;
     asio::any_completion_executor here_;
     client_engine engine_;
     std::shared_ptr<net::driver> driver_;

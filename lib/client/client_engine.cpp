@@ -4,8 +4,6 @@
 
 #include <martlet/topic.hpp>
 
-#include <boost/asio/error.hpp>
-
 #include <algorithm>
 #include <span>
 #include <utility>
@@ -196,7 +194,7 @@ void client_engine::dial_now() {
 
 void client_engine::on_dial_failed(error_code error, std::string detail) {
     if (state_ != state::dialing) return;
-    if (error == boost::asio::error::timed_out) error = errc::connect_timeout;
+    if (error == boost::system::errc::timed_out) error = errc::connect_timeout;
     link_ended(error, std::move(detail), link_action::kind_type::cut, false);
     settle();
 }
@@ -382,7 +380,7 @@ void client_engine::on_link_closed(error_code error) {
         return;
     }
     if (state_ != state::handshake && state_ != state::open) return;
-    if (!error || error == boost::asio::error::eof) error = errc::connection_closed;
+    if (!error) error = errc::connection_closed;
     // A server that does not know MQTT 5 may just hang up.
     const bool hung_up = state_ == state::handshake && error == errc::connection_closed;
     if (!(hung_up && try_other_version())) link_ended(error, {}, link_action::kind_type::cut, false);
@@ -508,7 +506,7 @@ error_code client_engine::publish(core::outgoing what, bool& sent_at_once) {
 
 error_code client_engine::publish_qos_0(std::string_view topic, std::string_view payload, bool retain,
                                         const message_properties& properties) {
-    if (topic != last_topic_) {
+    if (topic.empty() || topic != last_topic_) {
         if (!is_valid_topic_name(topic)) return errc::topic_invalid;
         last_topic_.assign(topic);
     }
@@ -523,7 +521,6 @@ error_code client_engine::publish_qos_0(std::string_view topic, std::string_view
 }
 
 void client_engine::on_output_drained() {
-    if (waiting_for_room_.empty()) return;
     for (const auto who : std::exchange(waiting_for_room_, {})) outcome(who, {});
     settle();
 }

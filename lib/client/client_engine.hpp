@@ -75,13 +75,15 @@ public:
     [[nodiscard]] bool on_bytes(std::string_view bytes);
     /// Actions `abandon` and `cut` have been carried out: out() is not needed any more.
     void release_link();
-    /// The transport has ended, by itself or after action `close`. out() must not be used by others from then on.
+    /// The transport has ended, by itself (none or errc::connection_closed: the server hung up) or after action `close`.
     void on_link_closed(error_code error);
     void on_deadline();
     void on_committed(std::uint64_t number);
     void on_store_failed(error_code error);
     /// Output that stood at its bound has been written.
     void on_output_drained();
+    /// True if operations wait for that.
+    [[nodiscard]] bool waits_for_output() const noexcept { return !waiting_for_room_.empty(); }
 
     // -- commands: life cycle
 

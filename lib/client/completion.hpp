@@ -14,6 +14,8 @@
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
+#include <boost/asio/prefer.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -80,8 +82,12 @@ class operation_of final : public operation {
 public:
     using handler_type = completion<void(error_code, Results...)>;
 
-    operation_of(operation_kind kind_of_it, handler_type&& handler)
-        : operation(kind_of_it), handler_(std::move(handler)) {}
+    /// `here`: the client's executor, which the handler gets if it has none of its own.
+    operation_of(operation_kind kind_of_it, handler_type&& handler, const asio::any_completion_executor& here)
+        : operation(kind_of_it), handler_(std::move(handler)), there_(asio::get_associated_executor(handler_, here)) {
+        // The client keeps its own loop alive while operations are pending; another one has to be kept alive here.
+        if (there_ != here) there_ = asio::prefer(there_, asio::execution::outstanding_work.tracked);
+    }
 
     void succeed(error_code error, Results... results) {
         error_ = error;
@@ -92,8 +98,8 @@ public:
 
     void invoke(const asio::any_completion_executor& here) && override {
         call what{std::move(handler_), error_, std::move(results_)};
+        const auto there = std::move(there_);
         delete this;
-        const auto there = asio::get_associated_executor(what.handler, here);
         if (there == here) return what();
         asio::dispatch(there, std::move(what));
     }
@@ -118,6 +124,7 @@ private:
     };
 
     handler_type handler_;
+    asio::any_completion_executor there_;
     error_code error_;
     std::tuple<Results...> results_;
 };
