@@ -7,7 +7,7 @@ foreach(module martlet-core martlet-client martlet-broker)
     execute_process(COMMAND ${PKG_CONFIG} --print-errors --exists ${module} COMMAND_ERROR_IS_FATAL ANY)
 endforeach()
 
-execute_process(COMMAND ${PKG_CONFIG} --cflags --libs martlet-client
+execute_process(COMMAND ${PKG_CONFIG} --cflags --libs martlet-client martlet-broker
     OUTPUT_VARIABLE flags OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 separate_arguments(flags UNIX_COMMAND "${flags}")
 
