@@ -7,7 +7,7 @@
 namespace martlet::core {
 
 buffer_pool::buffer buffer_pool::take(std::size_t capacity) {
-    // Buffers of one loop are of similar size: the last one given back is the warmest, and nearly always fits.
+    // The largest one: whoever writes much would outgrow a small one again in each turn. Of equal ones the warmest.
     if (!spares_.empty() && spares_.back().capacity >= capacity) {
         buffer b = std::move(spares_.back());
         spares_.pop_back();
@@ -17,7 +17,7 @@ buffer_pool::buffer buffer_pool::take(std::size_t capacity) {
 }
 
 void buffer_pool::give(buffer b) noexcept {
-    if (b.capacity < 4096 || b.capacity > spare_size_max || spares_.size() >= spare_count_max) return;
+    if (b.capacity < 4096 || b.capacity > spare_size_max) return;
     if (spares_.capacity() < spare_count_max) {
         try {
             spares_.reserve(spare_count_max);
@@ -25,7 +25,12 @@ void buffer_pool::give(buffer b) noexcept {
             return;
         }
     }
-    spares_.push_back(std::move(b));
+    if (spares_.size() == spare_count_max) {
+        if (spares_.front().capacity >= b.capacity) return;
+        spares_.erase(spares_.begin());
+    }
+    const auto smaller = [](const buffer& one, const buffer& other) { return one.capacity < other.capacity; };
+    spares_.insert(std::upper_bound(spares_.begin(), spares_.end(), b, smaller), std::move(b));
 }
 
 void output::append_payload(const message_ref& owner) {
@@ -95,7 +100,8 @@ void output::grow(std::size_t n) {
         buffer_ = std::move(larger);
     }
     if (shared_ != nullptr) {
-        for (shared_payload& shared : *shared_) shared.position -= head_;
+        for (shared_payload& shared : *shared_)
+            shared.position -= head_;
     }
     head_ = 0;
     tail_ = used;

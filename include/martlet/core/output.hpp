@@ -32,7 +32,7 @@ public:
 private:
     static constexpr std::size_t spare_count_max = 64;
     static constexpr std::size_t spare_size_max = 1024 * 1024;
-    std::vector<buffer> spares_;
+    std::vector<buffer> spares_;  // by size, the largest last
 };
 
 /// FIFO of bytes of one connection.
