@@ -16,6 +16,18 @@ constexpr std::size_t kept_receivers_max = 256;
 
 // ---- cache
 
+namespace {
+
+/// Its strings and vectors keep their memory.
+void reuse(route& r, std::string_view topic) {
+    r.topic.assign(topic);
+    r.receivers.clear();
+    r.groups.clear();
+    r.generation = 0;
+}
+
+}  // namespace
+
 route_ref route_cache::get(std::string_view topic) {
     if (slots_.empty()) slots_.resize(64 * ways);
     const std::uint32_t hash = hash_(topic);
@@ -33,13 +45,16 @@ route_ref route_cache::get(std::string_view topic) {
             grow();
             return get(topic);
         }
-        victim = bucket + turn_++ % ways;
+        if (++turn_ % 8 != 0) {
+            if (passing_ == nullptr || passing_->use_count() != 1) passing_ = new route;
+            reuse(*passing_, topic);
+            return passing_;
+        }
+        victim = bucket + turn_ / 8 % ways;
         receivers_ -= victim->held->receivers.size();
-        if (victim->held->use_count() == 1) {  // its strings and vectors are used again
+        if (victim->held->use_count() == 1) {
             victim->hash = hash;
-            victim->held->topic.assign(topic);
-            victim->held->receivers.clear();
-            victim->held->generation = 0;
+            reuse(*victim->held, topic);
             return victim->held;
         }
     }
@@ -148,11 +163,11 @@ route* router::find_route(peer& from, std::string_view topic) {
     }
     // The publisher keeps it, so that the next message of the topic finds it without a hash.
     route* const r = found.get();
-    if (found->receivers.size() <= kept_receivers_max) {
+    if (found->receivers.size() <= kept_receivers_max && found.get() != cache_.passing()) {
         from.last_route = std::move(found);
     } else {
         from.last_route.reset();
-        own_route_ = std::move(found);
+        if (found.get() != cache_.passing()) own_route_ = std::move(found);  // the cache may let it go while it is used
     }
     return r;
 }
@@ -173,7 +188,7 @@ void router::fill(route& r) {
     }
     r.groups = found_.groups;
     r.generation = state_->filters.generation();
-    cache_.on_filled(before, r.receivers.size());
+    if (&r != cache_.passing()) cache_.on_filled(before, r.receivers.size());
 }
 
 // [MQTT-3.3.1-5] to [MQTT-3.3.1-8].
