@@ -139,7 +139,6 @@ TEST_CASE("broker_engine: what is committed is there after a restart") {
     CHECK(w.engine.count().retained == 1);
     CHECK(w.engine.count().sessions == 2);
     w.pass(6s);
-    for (auto& r : rows)
     wire_client gone(w, protocol_version::v3_1_1);
     CHECK(gone.connect("gone", resuming()).session_present);
     for (const char* payload : {"1", "2", "at once", "lost"})
