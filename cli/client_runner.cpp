@@ -68,48 +68,50 @@ void client_runner::next_event() {
 void client_runner::handle(const client_event& event) {
     const bool native = profile_ == profile::native;
     switch (event.kind) {
-    case client_event::kind_type::connected:
-        is_connected_ = was_connected_ = true;
-        version_ = event.info.version;
-        if (on_connected_) on_connected_();
-        break;
-    case client_event::kind_type::connect_failed:
-        detail_ = event.text;
-        if (event.info.reason != reason_code::success) version_ = event.info.version;
-        if (native && was_connected_ && settings_.debug) {
-            tell(connect_failure(event.cause, version_, destination(settings_), event.text, profile_).text);
-        }
-        break;
-    case client_event::kind_type::lost:
-        is_connected_ = false;
-        detail_ = event.text;
-        if (on_lost_) on_lost_();
-        break;
-    case client_event::kind_type::retry_in:
-        if (native && !is_finishing_) tell("Warning: no connection to " + destination(settings_) + "; trying again.");
-        break;
-    case client_event::kind_type::resubscribe_refused:
-        tell("Warning: Subscription to '" + event.text + "' was denied: " + describe(event.cause));
-        break;
-    case client_event::kind_type::messages_dropped:
-        tell("Warning: " + std::to_string(event.count) + " received messages were dropped: " + event.text);
-        break;
-    case client_event::kind_type::queue_dropped:
-        tell("Warning: " + std::to_string(event.count) + " messages were dropped before they could be sent.");
-        break;
-    case client_event::kind_type::stopped:
-        has_told_stop_ = true;
-        conclude();
-        break;
-    default: break;
+        case client_event::kind_type::connected:
+            is_connected_ = was_connected_ = true;
+            version_ = event.info.version;
+            if (on_connected_) on_connected_();
+            break;
+        case client_event::kind_type::connect_failed:
+            detail_ = event.text;
+            if (event.info.reason != reason_code::success) version_ = event.info.version;
+            if (native && was_connected_ && settings_.debug) {
+                tell(connect_failure(event.cause, version_, destination(settings_), event.text, profile_).text);
+            }
+            break;
+        case client_event::kind_type::lost:
+            is_connected_ = false;
+            detail_ = event.text;
+            if (on_lost_) on_lost_();
+            break;
+        case client_event::kind_type::retry_in:
+            if (native && !is_finishing_)
+                tell("Warning: no connection to " + destination(settings_) + "; trying again.");
+            break;
+        case client_event::kind_type::resubscribe_refused:
+            tell("Warning: Subscription to '" + event.text + "' was denied: " + describe(event.cause));
+            break;
+        case client_event::kind_type::messages_dropped:
+            tell("Warning: " + std::to_string(event.count) + " received messages were dropped: " + event.text);
+            break;
+        case client_event::kind_type::queue_dropped:
+            tell("Warning: " + std::to_string(event.count) + " messages were dropped before they could be sent.");
+            break;
+        case client_event::kind_type::stopped:
+            has_told_stop_ = true;
+            conclude();
+            break;
+        default: break;
     }
 }
 
 void client_runner::conclude() {
     if (!has_run_ended_ || !has_told_stop_) return;
     if (run_error_ && !is_finishing_) {
-        const failure f = was_connected_ ? connection_loss(run_error_, detail_, profile_)
-                                         : connect_failure(run_error_, version_, destination(settings_), detail_, profile_);
+        const failure f = was_connected_
+                              ? connection_loss(run_error_, detail_, profile_)
+                              : connect_failure(run_error_, version_, destination(settings_), detail_, profile_);
         tell(f.text);
         exit_code_ = f.exit_code;
     }

@@ -66,7 +66,8 @@ std::optional<std::string> command_line::secret() {
     const std::optional<std::string_view> text = value();
     if (!text) return std::nullopt;
     std::string kept(*text);
-    std::memset(const_cast<char*>(text->data()), 'x', text->size());  // argv's strings may be written to [C11 5.1.2.2.1]
+    std::memset(const_cast<char*>(text->data()), 'x',
+                text->size());  // argv's strings may be written to [C11 5.1.2.2.1]
     return kept;
 }
 

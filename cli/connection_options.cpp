@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-
 #include <unistd.h>
 
 namespace martlet::cli {
@@ -77,7 +76,8 @@ void hide_url_password(std::string_view url) {
     const std::size_t colon = url.find(':', std::string_view("mqtt://").size());
     if (at == std::string_view::npos || colon == std::string_view::npos || colon > at) return;
     char* const argument = const_cast<char*>(url.data());
-    for (std::size_t i = colon + 1; i < at; ++i) argument[i] = 'x';
+    for (std::size_t i = colon + 1; i < at; ++i)
+        argument[i] = 'x';
 }
 
 bool read_version(command_line& in, connection_settings& out) {
@@ -114,15 +114,19 @@ bool read_session_expiry(command_line& in, connection_settings& out) {
 bool read_password_file(command_line& in, connection_settings& out) {
     const std::optional<std::string_view> name = in.value();
     if (!name) return false;
-    const auto close = [](std::FILE* f) { if (f != stdin) std::fclose(f); };
-    const std::unique_ptr<std::FILE, decltype(close)> file(*name == "-" ? stdin : std::fopen(name->data(), "rb"), close);
+    const auto close = [](std::FILE* f) {
+        if (f != stdin) std::fclose(f);
+    };
+    const std::unique_ptr<std::FILE, decltype(close)> file(*name == "-" ? stdin : std::fopen(name->data(), "rb"),
+                                                           close);
     if (!file) return in.fail("Unable to read password file \"" + std::string(*name) + "\".");
     std::array<char, 65'537> line{};
     if (std::fgets(line.data(), static_cast<int>(line.size()), file.get()) == nullptr) {
         return in.fail("Password file \"" + std::string(*name) + "\" is empty.");
     }
     std::string password = line.data();
-    while (password.ends_with('\n') || password.ends_with('\r')) password.pop_back();
+    while (password.ends_with('\n') || password.ends_with('\r'))
+        password.pop_back();
     out.password = std::move(password);
     return true;
 }
@@ -134,7 +138,8 @@ bool read_id(const option& row, command_line& in, connection_settings& out) {
     }
     const std::optional<std::string_view> text = in.value();
     if (!text) return false;
-    if (!is_valid_utf8_string(*text)) return in.fail("Malformed UTF-8 in " + std::string(row.short_name) + " argument.\n");
+    if (!is_valid_utf8_string(*text))
+        return in.fail("Malformed UTF-8 in " + std::string(row.short_name) + " argument.\n");
     (prefix ? out.id_prefix : out.id) = *text;
     return true;
 }
@@ -147,7 +152,8 @@ bool read_text(command_line& in, std::optional<std::string>& out) {
 
 /// Signs of a host or path that a URL may hold as they are.
 bool plain_in_url(char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("-._~/:").find(c) != std::string_view::npos;
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view("-._~/:").find(c) != std::string_view::npos;
 }
 
 std::string percent_encoded(std::string_view text) {
@@ -177,7 +183,8 @@ will_options to_will(const connection_settings& settings) {
     if (p.will.content_type) will.content_type = *p.will.content_type;
     if (p.will.response_topic) will.response_topic = *p.will.response_topic;
     if (p.will.correlation_data) will.correlation_data = *p.will.correlation_data;
-    for (const user_property& pair : p.will_user_properties) will.user_properties.emplace_back(pair.name, pair.value);
+    for (const user_property& pair : p.will_user_properties)
+        will.user_properties.emplace_back(pair.name, pair.value);
     return will;
 }
 
@@ -191,68 +198,68 @@ connection_settings default_settings(profile p) {
 
 bool read_connection_option(const option& row, command_line& in, connection_settings& out) {
     switch (row.id) {
-    case option_id::host:
-        if (const auto text = in.value()) {
-            out.host = *text;
-            out.unix_path.clear();
+        case option_id::host:
+            if (const auto text = in.value()) {
+                out.host = *text;
+                out.unix_path.clear();
+            }
+            return true;
+        case option_id::port:
+            if (const auto port = in.number(1, 65'535, "Invalid port given: {}")) {
+                out.port = static_cast<std::uint16_t>(*port);
+            }
+            return true;
+        case option_id::url:
+            if (const auto text = in.value()) {
+                out.unix_path.clear();
+                if (read_url(in, *text, out)) hide_url_password(*text);
+            }
+            return true;
+        case option_id::unix_socket:
+            if (const auto text = in.value()) out.unix_path = *text;
+            return true;
+        case option_id::no_delay: return true;
+        case option_id::no_tls: out.no_tls = true; return true;
+        case option_id::id:
+        case option_id::id_prefix: read_id(row, in, out); return true;
+        case option_id::keep_alive:
+            if (const auto seconds =
+                    in.number(5, 65'535, "Invalid keepalive given, it must be between 5 and 65535 inclusive.\n")) {
+                out.keep_alive = static_cast<std::uint16_t>(*seconds);
+            }
+            return true;
+        case option_id::disable_clean_session: out.keep_session = true; return true;
+        case option_id::session_expiry: read_session_expiry(in, out); return true;
+        case option_id::protocol_version: read_version(in, out); return true;
+        case option_id::inflight_max:
+            if (const auto n = in.number(1, INT64_MAX, "Maximum inflight messages must be greater than 0.\n")) {
+                out.inflight_max = static_cast<std::uint16_t>(std::min<std::int64_t>(*n, 65'535));
+            }
+            return true;
+        case option_id::property:
+            if (read_property(in, out.properties)) out.version = protocol_version::v5;
+            return true;
+        case option_id::connect_timeout: {
+            std::chrono::milliseconds limit{};
+            if (read_seconds(in, "Invalid connect timeout \"{}\".", limit)) out.connect_timeout = limit;
+            return true;
         }
-        return true;
-    case option_id::port:
-        if (const auto port = in.number(1, 65'535, "Invalid port given: {}")) {
-            out.port = static_cast<std::uint16_t>(*port);
-        }
-        return true;
-    case option_id::url:
-        if (const auto text = in.value()) {
-            out.unix_path.clear();
-            if (read_url(in, *text, out)) hide_url_password(*text);
-        }
-        return true;
-    case option_id::unix_socket:
-        if (const auto text = in.value()) out.unix_path = *text;
-        return true;
-    case option_id::no_delay: return true;
-    case option_id::no_tls: out.no_tls = true; return true;
-    case option_id::id:
-    case option_id::id_prefix: read_id(row, in, out); return true;
-    case option_id::keep_alive:
-        if (const auto seconds =
-                in.number(5, 65'535, "Invalid keepalive given, it must be between 5 and 65535 inclusive.\n")) {
-            out.keep_alive = static_cast<std::uint16_t>(*seconds);
-        }
-        return true;
-    case option_id::disable_clean_session: out.keep_session = true; return true;
-    case option_id::session_expiry: read_session_expiry(in, out); return true;
-    case option_id::protocol_version: read_version(in, out); return true;
-    case option_id::inflight_max:
-        if (const auto n = in.number(1, INT64_MAX, "Maximum inflight messages must be greater than 0.\n")) {
-            out.inflight_max = static_cast<std::uint16_t>(std::min<std::int64_t>(*n, 65'535));
-        }
-        return true;
-    case option_id::property:
-        if (read_property(in, out.properties)) out.version = protocol_version::v5;
-        return true;
-    case option_id::connect_timeout: {
-        std::chrono::milliseconds limit{};
-        if (read_seconds(in, "Invalid connect timeout \"{}\".", limit)) out.connect_timeout = limit;
-        return true;
-    }
-    case option_id::user_name: read_text(in, out.user_name); return true;
-    case option_id::password:
-        if (auto text = in.secret()) out.password = std::move(*text);
-        return true;
-    case option_id::password_file: read_password_file(in, out); return true;
-    case option_id::will_topic:
-        if (const auto topic = in.value(); topic && check_topic_name(in, *topic, "will", "--will-topic")) {
-            out.will_topic = *topic;
-        }
-        return true;
-    case option_id::will_payload: read_text(in, out.will_payload); return true;
-    case option_id::will_qos: read_qos(in, "Invalid will QoS {}.\n", out.will_qos); return true;
-    case option_id::will_retain: out.will_retain = true; return true;
-    case option_id::debug: out.debug = true; return true;
-    case option_id::quiet: out.quiet = true; return true;
-    default: return false;
+        case option_id::user_name: read_text(in, out.user_name); return true;
+        case option_id::password:
+            if (auto text = in.secret()) out.password = std::move(*text);
+            return true;
+        case option_id::password_file: read_password_file(in, out); return true;
+        case option_id::will_topic:
+            if (const auto topic = in.value(); topic && check_topic_name(in, *topic, "will", "--will-topic")) {
+                out.will_topic = *topic;
+            }
+            return true;
+        case option_id::will_payload: read_text(in, out.will_payload); return true;
+        case option_id::will_qos: read_qos(in, "Invalid will QoS {}.\n", out.will_qos); return true;
+        case option_id::will_retain: out.will_retain = true; return true;
+        case option_id::debug: out.debug = true; return true;
+        case option_id::quiet: out.quiet = true; return true;
+        default: return false;
     }
 }
 
@@ -266,7 +273,8 @@ bool finish_connection_options(command_line& in, connection_settings& settings) 
 
     const bool version_5 = settings.version.value_or(protocol_version::v5) == protocol_version::v5;
     if (settings.properties.any && !version_5) return in.fail("--property needs MQTT 5, but -V asks for an older one.");
-    if (settings.properties.session_expiry_interval) settings.session_expiry = settings.properties.session_expiry_interval;
+    if (settings.properties.session_expiry_interval)
+        settings.session_expiry = settings.properties.session_expiry_interval;
     if (settings.keep_session && version_5 && !settings.session_expiry) settings.session_expiry = for_ever;
     if (!settings.id) {
         if (settings.keep_session && (!version_5 || in.profile() == profile::native)) {
@@ -328,13 +336,13 @@ bool check_topic_name(command_line& in, std::string_view topic, std::string_view
     if (topic.empty() && in.profile() == profile::native) {
         return in.fail("Invalid " + std::string(kind) + " topic '': it must not be empty.");
     }
-    return in.fail("Invalid " + std::string(kind) + " topic '" + std::string(topic) +
-                   "', does it contain '+' or '#'?");
+    return in.fail("Invalid " + std::string(kind) + " topic '" + std::string(topic) + "', does it contain '+' or '#'?");
 }
 
 bool check_topic_filter(command_line& in, std::string_view filter, std::string_view kind,
                         std::string_view option_name) {
-    if (!is_valid_utf8_string(filter)) return in.fail("Malformed UTF-8 in " + std::string(option_name) + " argument.\n");
+    if (!is_valid_utf8_string(filter))
+        return in.fail("Malformed UTF-8 in " + std::string(option_name) + " argument.\n");
     if (is_valid_topic_filter(filter)) return true;
     return in.fail("Invalid " + std::string(kind) + " topic '" + std::string(filter) +
                    "', are all '+' and '#' wildcards correct?");

@@ -19,8 +19,8 @@ namespace martlet::cli {
 struct connection_settings {
     std::string host = "localhost";
     std::optional<std::uint16_t> port;
-    std::string unix_path;        ///< empty: TCP
-    std::string_view url_topic;   ///< what -L brought, until the tool takes it
+    std::string unix_path;       ///< empty: TCP
+    std::string_view url_topic;  ///< what -L brought, until the tool takes it
     bool no_tls = false;
 
     std::optional<std::string> id;

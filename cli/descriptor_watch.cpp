@@ -5,15 +5,12 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
-
 #include <utility>
 
 namespace martlet::cli {
 
 descriptor_watch::descriptor_watch(boost::asio::any_io_executor executor, int descriptor, readiness what)
-    : descriptor_(descriptor),
-      poll_events_(what == readiness::readable ? POLLIN : POLLOUT),
-      epoll_(executor) {
+    : descriptor_(descriptor), poll_events_(what == readiness::readable ? POLLIN : POLLOUT), epoll_(executor) {
     const int watcher = ::epoll_create1(EPOLL_CLOEXEC);
     if (watcher < 0) return;
     epoll_event interest{};

@@ -12,24 +12,24 @@ namespace {
 /// The return code of CONNACK before MQTT 5, which the client maps onto reason codes. MQTT 3.1.1 §3.2.2.3.
 int return_code(reason_code reason) {
     switch (reason) {
-    case reason_code::unsupported_protocol_version: return 1;
-    case reason_code::client_identifier_not_valid: return 2;
-    case reason_code::server_unavailable: return 3;
-    case reason_code::bad_user_name_or_password: return 4;
-    case reason_code::not_authorized: return 5;
-    default: return static_cast<int>(reason);
+        case reason_code::unsupported_protocol_version: return 1;
+        case reason_code::client_identifier_not_valid: return 2;
+        case reason_code::server_unavailable: return 3;
+        case reason_code::bad_user_name_or_password: return 4;
+        case reason_code::not_authorized: return 5;
+        default: return static_cast<int>(reason);
     }
 }
 
 /// Mosquitto's words for the return codes 1 to 5.
 std::string_view return_code_text(int code) {
     switch (code) {
-    case 1: return "Connection Refused: unacceptable protocol version.";
-    case 2: return "Connection Refused: identifier rejected.";
-    case 3: return "Connection Refused: broker unavailable.";
-    case 4: return "Connection Refused: bad user name or password.";
-    case 5: return "Connection Refused: not authorised.";
-    default: return "Connection Refused: unknown reason.";
+        case 1: return "Connection Refused: unacceptable protocol version.";
+        case 2: return "Connection Refused: identifier rejected.";
+        case 3: return "Connection Refused: broker unavailable.";
+        case 4: return "Connection Refused: bad user name or password.";
+        case 5: return "Connection Refused: not authorised.";
+        default: return "Connection Refused: unknown reason.";
     }
 }
 
@@ -50,16 +50,16 @@ failure refusal(reason_code reason, std::optional<protocol_version> version) {
 
 int exit_code_of(errc e) {
     switch (e) {
-    case errc::packet_too_large: return exit_packet_too_large;
-    case errc::qos_not_supported: return exit_qos_not_supported;
-    case errc::retain_not_supported: return static_cast<int>(reason_code::retain_not_supported);
-    case errc::connect_timeout:
-    case errc::operation_timeout: return exit_timed_out;
-    case errc::keep_alive_timeout: return exit_keep_alive;
-    case errc::malformed_packet: return exit_malformed_packet;
-    case errc::protocol_error: return exit_protocol_error;
-    case errc::connection_closed: return exit_connection_lost;
-    default: return exit_failure;
+        case errc::packet_too_large: return exit_packet_too_large;
+        case errc::qos_not_supported: return exit_qos_not_supported;
+        case errc::retain_not_supported: return static_cast<int>(reason_code::retain_not_supported);
+        case errc::connect_timeout:
+        case errc::operation_timeout: return exit_timed_out;
+        case errc::keep_alive_timeout: return exit_keep_alive;
+        case errc::malformed_packet: return exit_malformed_packet;
+        case errc::protocol_error: return exit_protocol_error;
+        case errc::connection_closed: return exit_connection_lost;
+        default: return exit_failure;
     }
 }
 
@@ -99,16 +99,17 @@ failure publish_failure(const error_code& cause) {
     if (!is_errc(cause)) return {describe(cause), exit_failure};
     const auto e = static_cast<errc>(cause.value());
     switch (e) {
-    case errc::packet_too_large: return {"Message payload is too large", exit_code_of(e)};
-    case errc::qos_not_supported: return {"Message QoS not supported on broker, try a lower QoS", exit_code_of(e)};
-    default: return {describe(cause), exit_code_of(e)};
+        case errc::packet_too_large: return {"Message payload is too large", exit_code_of(e)};
+        case errc::qos_not_supported: return {"Message QoS not supported on broker, try a lower QoS", exit_code_of(e)};
+        default: return {describe(cause), exit_code_of(e)};
     }
 }
 
 std::string describe(const error_code& cause) {
     if (is_reason(cause)) return std::string(to_string(static_cast<reason_code>(cause.value())));
     std::string text = cause.message();
-    while (text.ends_with('.')) text.pop_back();
+    while (text.ends_with('.'))
+        text.pop_back();
     return text;
 }
 

@@ -17,21 +17,22 @@ struct usage {
 
 usage usage_of(command c) {
     switch (c) {
-    case command::pub:
-        return {"-t TOPIC {-m TEXT | -f FILE | -l | -s | -n} [options]", "Publishes messages.",
-                " -t pump/7/state -m on -q 1 -r         a retained message, surely delivered\n"
-                " -t log -l -q 1 < file.txt             each line of a file\n"
-                " -L mqtt://joe:secret@host/a/topic -n  an empty message\n"};
-    case command::sub:
-        return {"-t FILTER [-t FILTER ...] [options]", "Subscribes and prints what it receives, a line for each message.",
-                " -t 'pump/+/state' -v                  topics and payloads, until it is stopped\n"
-                " -t news -C 1 -W 10                    one message, or exit code 27 after 10 seconds\n"
-                " -t '#' -F '@H:@M:@S %t %q %p'         a format of one's own\n"};
-    case command::broker:
-        return {"[-p PORT] [options]", "Runs an MQTT broker. Without options it listens on 127.0.0.1:1883.",
-                "                                       for this machine only, nothing is kept\n"
-                " -p 0                                  any free port; it is printed\n"
-                " --listen unix:/run/user/1000/mqtt     a Unix socket\n"};
+        case command::pub:
+            return {"-t TOPIC {-m TEXT | -f FILE | -l | -s | -n} [options]", "Publishes messages.",
+                    " -t pump/7/state -m on -q 1 -r         a retained message, surely delivered\n"
+                    " -t log -l -q 1 < file.txt             each line of a file\n"
+                    " -L mqtt://joe:secret@host/a/topic -n  an empty message\n"};
+        case command::sub:
+            return {"-t FILTER [-t FILTER ...] [options]",
+                    "Subscribes and prints what it receives, a line for each message.",
+                    " -t 'pump/+/state' -v                  topics and payloads, until it is stopped\n"
+                    " -t news -C 1 -W 10                    one message, or exit code 27 after 10 seconds\n"
+                    " -t '#' -F '@H:@M:@S %t %q %p'         a format of one's own\n"};
+        case command::broker:
+            return {"[-p PORT] [options]", "Runs an MQTT broker. Without options it listens on 127.0.0.1:1883.",
+                    "                                       for this machine only, nothing is kept\n"
+                    " -p 0                                  any free port; it is printed\n"
+                    " --listen unix:/run/user/1000/mqtt     a Unix socket\n"};
     }
     return {};
 }

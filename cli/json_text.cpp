@@ -24,13 +24,13 @@ private:
     bool value(int depth) {
         if (rest_.empty() || depth > depth_max) return false;
         switch (rest_.front()) {
-        case '{': return object(depth);
-        case '[': return array(depth);
-        case '"': return string();
-        case 't': return word("true");
-        case 'f': return word("false");
-        case 'n': return word("null");
-        default: return number();
+            case '{': return object(depth);
+            case '[': return array(depth);
+            case '"': return string();
+            case 't': return word("true");
+            case 'f': return word("false");
+            case 'n': return word("null");
+            default: return number();
         }
     }
 
@@ -91,7 +91,8 @@ private:
         std::size_t i = 0;
         const auto digits = [&] {
             const std::size_t before = i;
-            while (i < rest_.size() && rest_[i] >= '0' && rest_[i] <= '9') ++i;
+            while (i < rest_.size() && rest_[i] >= '0' && rest_[i] <= '9')
+                ++i;
             return i > before;
         };
         if (i < rest_.size() && rest_[i] == '-') ++i;
@@ -176,20 +177,20 @@ void append_json_string(std::string_view text, std::string& out) {
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
         switch (c) {
-        case '"': out += "\\\""; break;
-        case '\\': out += "\\\\"; break;
-        case '\b': out += "\\b"; break;
-        case '\f': out += "\\f"; break;
-        case '\n': out += "\\n"; break;
-        case '\r': out += "\\r"; break;
-        case '\t': out += "\\t"; break;
-        default:
-            if (byte < 0x20) {
-                out.append("\\u00") += hex[byte >> 4];
-                out += hex[byte & 15];
-            } else {
-                out += c;
-            }
+            case '"': out += "\\\""; break;
+            case '\\': out += "\\\\"; break;
+            case '\b': out += "\\b"; break;
+            case '\f': out += "\\f"; break;
+            case '\n': out += "\\n"; break;
+            case '\r': out += "\\r"; break;
+            case '\t': out += "\\t"; break;
+            default:
+                if (byte < 0x20) {
+                    out.append("\\u00") += hex[byte >> 4];
+                    out += hex[byte & 15];
+                } else {
+                    out += c;
+                }
         }
     }
     out += '"';
@@ -279,13 +280,29 @@ void json_writer::raw(std::string_view minified) {
     }
     for (std::size_t i = 0; i < minified.size();) {  // token by token
         switch (minified[i]) {
-        case '{': begin_object(); ++i; continue;
-        case '}': end_object(); ++i; continue;
-        case '[': begin_array(); ++i; continue;
-        case ']': end_array(); ++i; continue;
-        case ',': ++i; continue;
-        case ':': out_ += ":\t"; after_key_ = true; ++i; continue;
-        default: break;
+            case '{':
+                begin_object();
+                ++i;
+                continue;
+            case '}':
+                end_object();
+                ++i;
+                continue;
+            case '[':
+                begin_array();
+                ++i;
+                continue;
+            case ']':
+                end_array();
+                ++i;
+                continue;
+            case ',': ++i; continue;
+            case ':':
+                out_ += ":\t";
+                after_key_ = true;
+                ++i;
+                continue;
+            default: break;
         }
         std::size_t end = i;
         if (minified[i] == '"') {

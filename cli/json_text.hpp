@@ -42,9 +42,9 @@ private:
 
     std::string& out_;
     bool pretty_;
-    bool first_ = true;      // of the present object or array
+    bool first_ = true;  // of the present object or array
     bool after_key_ = false;
-    std::string levels_;     // of the open ones, from the outside: 'a'rray or 'o'bject
+    std::string levels_;  // of the open ones, from the outside: 'a'rray or 'o'bject
 };
 
 }  // namespace martlet::cli

@@ -4,12 +4,11 @@
 
 #include <boost/asio/post.hpp>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <unistd.h>
 
 namespace martlet::cli {
 namespace {
@@ -138,6 +137,7 @@ void line_publisher::publish_later(std::string_view topic) {
 }
 
 void line_publisher::published(std::uint64_t line, std::size_t size, const error_code& error) {
+    if (error == errc::not_running) return;  // the run's own end says why
     --outstanding_;
     outstanding_bytes_ -= size;
     if (error) refused(line, error);

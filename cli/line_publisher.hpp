@@ -48,7 +48,7 @@ private:
     std::optional<std::string_view> line_;  // taken from lines_, not yet published to every topic
     std::size_t next_topic_ = 0;            // of line_
     std::uint64_t line_number_ = 0;
-    std::uint64_t outstanding_ = 0;         // operations under way
+    std::uint64_t outstanding_ = 0;  // operations under way
     std::size_t outstanding_bytes_ = 0;
     int exit_code_ = 0;
 };

@@ -26,8 +26,11 @@ struct invocation {
 
 constexpr invocation subcommands[] = {{"pub", run_pub}, {"sub", run_sub}, {"broker", run_broker}};
 constexpr invocation other_names[] = {
-    {"mosquitto_pub", run_pub, profile::mosquitto}, {"mosquitto_sub", run_sub, profile::mosquitto},
-    {"martlet-pub", run_pub}, {"martlet-sub", run_sub}, {"martlet-broker", run_broker},
+    {"mosquitto_pub", run_pub, profile::mosquitto},
+    {"mosquitto_sub", run_sub, profile::mosquitto},
+    {"martlet-pub", run_pub},
+    {"martlet-sub", run_sub},
+    {"martlet-broker", run_broker},
 };
 
 const invocation* find(std::span<const invocation> among, std::string_view name) {

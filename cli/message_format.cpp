@@ -172,15 +172,15 @@ struct message_format::parser {
         }
         const char c = text[at++];
         switch (c) {
-        case '\\': return '\\';
-        case '0': return '\0';
-        case 'a': return '\a';
-        case 'e': return '\033';
-        case 'n': return '\n';
-        case 'r': return '\r';
-        case 't': return '\t';
-        case 'v': return '\v';
-        default: break;
+            case '\\': return '\\';
+            case '0': return '\0';
+            case 'a': return '\a';
+            case 'e': return '\033';
+            case 'n': return '\n';
+            case 'r': return '\r';
+            case 't': return '\t';
+            case 'v': return '\v';
+            default: break;
         }
         fail(std::string("Invalid escape specifier '") + c + "'.");
         return 0;
@@ -298,62 +298,67 @@ print_problem message_format::print_field(const field& f, const printable_messag
 
     const message_properties& p = m.properties;
     switch (f.what) {
-    case format_field::percent: out += '%'; break;
-    case format_field::topic_alias: number(m.topic_alias); break;
-    case format_field::content_type: text(p.content_type.value_or("")); break;
-    case format_field::correlation_data: out += p.correlation_data.value_or(""); break;
-    case format_field::message_expiry: number(p.message_expiry_interval); break;
-    case format_field::payload_format:
-        number(p.payload_format_indicator ? std::optional<std::uint64_t>(*p.payload_format_indicator == payload_format::utf8)
-                                          : std::nullopt);
-        break;
-    case format_field::iso_time: {
-        std::string when;
-        append_time("%FT%T%z", now.tv_sec, when);
-        text(when);
-        break;
-    }
-    case format_field::json: return print_json(false, m, now, out);
-    case format_field::json_payload: return print_json(true, m, now, out);
-    case format_field::length: number(m.payload.size()); break;
-    case format_field::packet_identifier: number(to_number(m.id)); break;
-    case format_field::user_properties: {
-        bool first = true;
-        for (const user_property& pair : p.user_properties) {
-            if (!first) out += ' ';
-            first = false;
-            out.append(pair.name).append(":").append(pair.value);
+        case format_field::percent: out += '%'; break;
+        case format_field::topic_alias: number(m.topic_alias); break;
+        case format_field::content_type: text(p.content_type.value_or("")); break;
+        case format_field::correlation_data: out += p.correlation_data.value_or(""); break;
+        case format_field::message_expiry: number(p.message_expiry_interval); break;
+        case format_field::payload_format:
+            number(p.payload_format_indicator
+                       ? std::optional<std::uint64_t>(*p.payload_format_indicator == payload_format::utf8)
+                       : std::nullopt);
+            break;
+        case format_field::iso_time: {
+            std::string when;
+            append_time("%FT%T%z", now.tv_sec, when);
+            text(when);
+            break;
         }
-        break;
-    }
-    case format_field::payload: payload(width > 0 ? m.payload.substr(0, width) : m.payload); break;
-    case format_field::qos: out += static_cast<char>('0' + to_number(m.qos)); break;
-    case format_field::response_topic: text(p.response_topic.value_or("")); break;
-    case format_field::retain: out += m.retain ? '1' : '0'; break;
-    case format_field::subscription_identifier:
-        number(m.subscription_identifiers.empty() ? std::nullopt
-                                                  : std::optional<std::uint64_t>(m.subscription_identifiers.front()));
-        break;
-    case format_field::topic: text(m.topic); break;
-    case format_field::unix_time:
-        append_time("%s", now.tv_sec, out);
-        out += '.';
-        append_nanoseconds(now.tv_nsec, out);
-        break;
-    case format_field::hex: hex(false); break;
-    case format_field::upper_hex: hex(true); break;
-    case format_field::payload_float: {
-        const auto shown = float_text<float>(m.payload, f.precision);
-        if (!shown) return print_problem::not_a_float;
-        payload(*shown);
-        break;
-    }
-    case format_field::payload_double: {
-        const auto shown = float_text<double>(m.payload, f.precision);
-        if (!shown) return print_problem::not_a_double;
-        payload(*shown);
-        break;
-    }
+        case format_field::json: return print_json(false, m, now, out);
+        case format_field::json_payload: return print_json(true, m, now, out);
+        case format_field::length: number(m.payload.size()); break;
+        case format_field::packet_identifier: number(to_number(m.id)); break;
+        case format_field::user_properties: {
+            bool first = true;
+            for (const user_property& pair : p.user_properties) {
+                if (!first) out += ' ';
+                first = false;
+                out.append(pair.name).append(":").append(pair.value);
+            }
+            break;
+        }
+        case format_field::payload: payload(width > 0 ? m.payload.substr(0, width) : m.payload); break;
+        case format_field::qos: out += static_cast<char>('0' + to_number(m.qos)); break;
+        case format_field::response_topic:
+            if (p.response_topic)
+                text(*p.response_topic);  // alone among the fields it leaves no blanks, as in mosquitto
+            break;
+        case format_field::retain: out += m.retain ? '1' : '0'; break;
+        case format_field::subscription_identifier:
+            number(m.subscription_identifiers.empty()
+                       ? std::nullopt
+                       : std::optional<std::uint64_t>(m.subscription_identifiers.front()));
+            break;
+        case format_field::topic: text(m.topic); break;
+        case format_field::unix_time:
+            append_time("%s", now.tv_sec, out);
+            out += '.';
+            append_nanoseconds(now.tv_nsec, out);
+            break;
+        case format_field::hex: hex(false); break;
+        case format_field::upper_hex: hex(true); break;
+        case format_field::payload_float: {
+            const auto shown = float_text<float>(m.payload, f.precision);
+            if (!shown) return print_problem::not_a_float;
+            payload(*shown);
+            break;
+        }
+        case format_field::payload_double: {
+            const auto shown = float_text<double>(m.payload, f.precision);
+            if (!shown) return print_problem::not_a_double;
+            payload(*shown);
+            break;
+        }
     }
     return print_problem::none;
 }
@@ -361,7 +366,8 @@ print_problem message_format::print_field(const field& f, const printable_messag
 print_problem message_format::print_json(bool parse_payload, const printable_message& m, const std::timespec& now,
                                          std::string& out) const {
     std::string payload;
-    if (parse_payload && !m.payload.empty() && !append_minified_json(m.payload, payload)) return print_problem::not_json;
+    if (parse_payload && !m.payload.empty() && !append_minified_json(m.payload, payload))
+        return print_problem::not_json;
 
     const bool new_style = options_.style == json_style::mosquitto_2_1;
     json_writer json(out, options_.pretty);

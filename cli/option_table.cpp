@@ -115,7 +115,9 @@ constexpr auto table = std::to_array<option>({
      "Listen on this port of 127.0.0.1; 0 takes a free one. May be repeated. Default 1883."},
     {option_id::listen_url, broker, "", "--listen", "URL", listening, both,
      "--listen argument given but no URL specified.",
-     "Listen there: mqtt://address:port or unix:/path. May be repeated."},
+     "Listen there: mqtt://address:port (* for all addresses) or unix:/path. May be repeated."},
+    {option_id::allow_anonymous, broker, "", "--allow-anonymous", "", listening, both, "",
+     "Also clients of other machines may do everything. Otherwise they are refused."},
     {option_id::port_file, broker, "", "--port-file", "FILE", listening, both,
      "--port-file argument given but no file specified.",
      "Write the number of the first TCP port to a file once the broker listens."},
@@ -295,23 +297,23 @@ std::string_view nearest_option(std::string_view name, command c, profile p) {
 
 std::string_view to_string(command c) noexcept {
     switch (c) {
-    case command::pub: return "pub";
-    case command::sub: return "sub";
-    case command::broker: return "broker";
+        case command::pub: return "pub";
+        case command::sub: return "sub";
+        case command::broker: return "broker";
     }
     return "?";
 }
 
 std::string_view heading(option_group group, command c) noexcept {
     switch (group) {
-    case what: return c == command::pub ? "What to publish" : "What to receive";
-    case how_long: return "How many, how long";
-    case output: return "Output";
-    case listening: return "Where to listen";
-    case connection: return "Connection";
-    case security: return "Security";
-    case will: return "Will";
-    case diagnostics: return "Diagnostics";
+        case what: return c == command::pub ? "What to publish" : "What to receive";
+        case how_long: return "How many, how long";
+        case output: return "Output";
+        case listening: return "Where to listen";
+        case connection: return "Connection";
+        case security: return "Security";
+        case will: return "Will";
+        case diagnostics: return "Diagnostics";
     }
     return "";
 }

@@ -16,10 +16,10 @@ enum class command : std::uint8_t { pub = 1, sub = 2, broker = 4 };
 
 /// What an option is about: the headings of --help, in their order.
 enum class option_group : std::uint8_t {
-    what,        ///< topics, payloads, QoS
-    how_long,    ///< counts and times
+    what,      ///< topics, payloads, QoS
+    how_long,  ///< counts and times
     output,
-    listening,   ///< broker
+    listening,  ///< broker
     connection,
     security,
     will,
@@ -29,24 +29,92 @@ enum class option_group : std::uint8_t {
 /// One per meaning: the names of an option may differ between subcommands, its id does not.
 enum class option_id : std::uint8_t {
     // what
-    topic, message, file, stdin_line, stdin_file, null_message, qos, retain, unsubscribe, filter_out, no_local,
-    retain_as_published, retain_handling, skip_retained, remove_retained, random_filter,
+    topic,
+    message,
+    file,
+    stdin_line,
+    stdin_file,
+    null_message,
+    qos,
+    retain,
+    unsubscribe,
+    filter_out,
+    no_local,
+    retain_as_published,
+    retain_handling,
+    skip_retained,
+    remove_retained,
+    random_filter,
     // how many, how long
-    repeat, repeat_delay, count, timeout, exit_after_subscribe, retained_only,
+    repeat,
+    repeat_delay,
+    count,
+    timeout,
+    exit_after_subscribe,
+    retained_only,
     // output
-    verbose, format, json, pretty, no_end_of_line, watch, message_rate,
+    verbose,
+    format,
+    json,
+    pretty,
+    no_end_of_line,
+    watch,
+    message_rate,
     // listening
-    listen_port, listen_url, port_file,
+    listen_port,
+    listen_url,
+    allow_anonymous,
+    port_file,
     // connection
-    host, port, url, unix_socket, websocket, bind_address, dns_srv, proxy, no_delay, id, id_prefix, keep_alive,
-    disable_clean_session, session_expiry, protocol_version, inflight_max, property, connect_timeout, options_file,
+    host,
+    port,
+    url,
+    unix_socket,
+    websocket,
+    bind_address,
+    dns_srv,
+    proxy,
+    no_delay,
+    id,
+    id_prefix,
+    keep_alive,
+    disable_clean_session,
+    session_expiry,
+    protocol_version,
+    inflight_max,
+    property,
+    connect_timeout,
+    options_file,
     // security
-    user_name, password, password_file, ca_file, ca_path, certificate, key, key_form, ciphers, tls_version, tls_alpn,
-    tls_engine, tls_engine_key_password, tls_use_os_certificates, tls_key_log, insecure, psk, psk_identity, no_tls,
+    user_name,
+    password,
+    password_file,
+    ca_file,
+    ca_path,
+    certificate,
+    key,
+    key_form,
+    ciphers,
+    tls_version,
+    tls_alpn,
+    tls_engine,
+    tls_engine_key_password,
+    tls_use_os_certificates,
+    tls_key_log,
+    insecure,
+    psk,
+    psk_identity,
+    no_tls,
     // will
-    will_topic, will_payload, will_qos, will_retain,
+    will_topic,
+    will_payload,
+    will_qos,
+    will_retain,
     // diagnostics
-    debug, quiet, help, version,
+    debug,
+    quiet,
+    help,
+    version,
 };
 
 /// Which profiles know a row, and whether it is built.
@@ -58,14 +126,14 @@ enum class availability : std::uint8_t {
 
 struct option {
     option_id id;
-    std::uint8_t commands;         ///< bits of `command`
-    std::string_view short_name;   ///< "-p", or empty
-    std::string_view long_name;    ///< "--port", or empty
-    std::string_view value_name;   ///< "N"; empty: a switch
+    std::uint8_t commands;        ///< bits of `command`
+    std::string_view short_name;  ///< "-p", or empty
+    std::string_view long_name;   ///< "--port", or empty
+    std::string_view value_name;  ///< "N"; empty: a switch
     option_group group;
     availability available;
-    std::string_view missing;      ///< the complaint when the value is missing; empty: switches
-    std::string_view help;         ///< a sentence or two; '\n' starts a new line
+    std::string_view missing;  ///< the complaint when the value is missing; empty: switches
+    std::string_view help;     ///< a sentence or two; '\n' starts a new line
 };
 
 /// Every row, in the order of --help.

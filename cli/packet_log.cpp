@@ -49,7 +49,8 @@ void packet_log::on_sent(const packet& p, protocol_version, std::size_t) {
     std::visit(overloaded{
                    [&](const packets::publish& x) { tell("sending " + publish_text(x)); },
                    [&](const packets::subscribe& x) {
-                       for (const subscription_request& s : x.subscriptions) tell("sending " + subscribe_text(x, s));
+                       for (const subscription_request& s : x.subscriptions)
+                           tell("sending " + subscribe_text(x, s));
                    },
                    [&](const packets::unsubscribe& x) {
                        for (const std::string_view filter : x.filters) {
@@ -68,7 +69,8 @@ void packet_log::on_sent(const packet& p, protocol_version, std::size_t) {
 void packet_log::on_received(const packet& p, protocol_version, std::size_t) {
     std::visit(overloaded{
                    [&](const packets::connack& x) {
-                       if (x.properties.assigned_client_identifier) client_id_ = *x.properties.assigned_client_identifier;
+                       if (x.properties.assigned_client_identifier)
+                           client_id_ = *x.properties.assigned_client_identifier;
                        tell("received CONNACK (" + number(x.reason) + ")");
                    },
                    [&](const packets::publish& x) { tell("received " + publish_text(x)); },

@@ -6,7 +6,6 @@
 #include <array>
 #include <cstdlib>
 #include <string>
-
 #include <strings.h>
 
 namespace martlet::cli {
@@ -31,26 +30,50 @@ struct packet_name {
     packet_bit bit;
 };
 constexpr auto packets = std::to_array<packet_name>({
-    {"connect", connect}, {"connack", connack}, {"publish", publish}, {"puback", acknowledgement},
-    {"pubrec", acknowledgement}, {"pubrel", acknowledgement}, {"pubcomp", acknowledgement}, {"subscribe", subscribe},
-    {"suback", acknowledgement}, {"unsubscribe", unsubscribe}, {"unsuback", acknowledgement},
-    {"disconnect", disconnect}, {"auth", auth}, {"will", will},
+    {"connect", connect},
+    {"connack", connack},
+    {"publish", publish},
+    {"puback", acknowledgement},
+    {"pubrec", acknowledgement},
+    {"pubrel", acknowledgement},
+    {"pubcomp", acknowledgement},
+    {"subscribe", subscribe},
+    {"suback", acknowledgement},
+    {"unsubscribe", unsubscribe},
+    {"unsuback", acknowledgement},
+    {"disconnect", disconnect},
+    {"auth", auth},
+    {"will", will},
 });
 
 enum class kind { number, text, binary, pair };
 
 enum class property {
-    payload_format_indicator, message_expiry_interval, content_type, response_topic, correlation_data,
-    subscription_identifier, session_expiry_interval, authentication, request_problem_information,
-    will_delay_interval, request_response_information, server_only, reason_string, receive_maximum,
-    topic_alias_maximum, topic_alias, user_property, maximum_packet_size,
+    payload_format_indicator,
+    message_expiry_interval,
+    content_type,
+    response_topic,
+    correlation_data,
+    subscription_identifier,
+    session_expiry_interval,
+    authentication,
+    request_problem_information,
+    will_delay_interval,
+    request_response_information,
+    server_only,
+    reason_string,
+    receive_maximum,
+    topic_alias_maximum,
+    topic_alias,
+    user_property,
+    maximum_packet_size,
 };
 
 struct rule {
     const char* name;
     property id;
-    unsigned allowed;    ///< packets that may carry it
-    unsigned built;      ///< packets where the client's interface lets us set it
+    unsigned allowed;  ///< packets that may carry it
+    unsigned built;    ///< packets where the client's interface lets us set it
     kind type;
     std::uint32_t low = 0;
     std::uint32_t high = 0xFFFF'FFFF;
@@ -89,50 +112,52 @@ constexpr auto rules = std::to_array<rule>({
 
 void store_message_property(property id, std::string_view text, std::uint32_t number, message_properties& out) {
     switch (id) {
-    case property::payload_format_indicator: out.payload_format_indicator = payload_format{static_cast<std::uint8_t>(number)}; break;
-    case property::message_expiry_interval: out.message_expiry_interval = number; break;
-    case property::content_type: out.content_type = text; break;
-    case property::response_topic: out.response_topic = text; break;
-    case property::correlation_data: out.correlation_data = text; break;
-    default: break;  // topic-alias: the client uses aliases by itself as far as the broker allows
+        case property::payload_format_indicator:
+            out.payload_format_indicator = payload_format{static_cast<std::uint8_t>(number)};
+            break;
+        case property::message_expiry_interval: out.message_expiry_interval = number; break;
+        case property::content_type: out.content_type = text; break;
+        case property::response_topic: out.response_topic = text; break;
+        case property::correlation_data: out.correlation_data = text; break;
+        default: break;  // topic-alias: the client uses aliases by itself as far as the broker allows
     }
 }
 
 void store_connect_property(property id, std::uint32_t number, property_arguments& out) {
     switch (id) {
-    case property::session_expiry_interval: out.session_expiry_interval = number; break;
-    case property::receive_maximum: out.receive_maximum = static_cast<std::uint16_t>(number); break;
-    case property::topic_alias_maximum: out.topic_alias_maximum = static_cast<std::uint16_t>(number); break;
-    case property::maximum_packet_size: out.maximum_packet_size = number; break;
-    case property::request_response_information: out.request_response_information = number != 0; break;
-    default: break;
+        case property::session_expiry_interval: out.session_expiry_interval = number; break;
+        case property::receive_maximum: out.receive_maximum = static_cast<std::uint16_t>(number); break;
+        case property::topic_alias_maximum: out.topic_alias_maximum = static_cast<std::uint16_t>(number); break;
+        case property::maximum_packet_size: out.maximum_packet_size = number; break;
+        case property::request_response_information: out.request_response_information = number != 0; break;
+        default: break;
     }
 }
 
 void store(packet_bit packet, property id, std::string_view text, std::uint32_t number, property_arguments& out) {
     switch (packet) {
-    case connect: store_connect_property(id, number, out); break;
-    case publish: store_message_property(id, text, number, out.publish); break;
-    case will:
-        if (id == property::will_delay_interval) out.will_delay_interval = number;
-        store_message_property(id, text, number, out.will);
-        break;
-    case disconnect:
-        if (id == property::session_expiry_interval) out.disconnect_session_expiry_interval = number;
-        if (id == property::reason_string) out.disconnect_reason_string = text;
-        break;
-    default: break;
+        case connect: store_connect_property(id, number, out); break;
+        case publish: store_message_property(id, text, number, out.publish); break;
+        case will:
+            if (id == property::will_delay_interval) out.will_delay_interval = number;
+            store_message_property(id, text, number, out.will);
+            break;
+        case disconnect:
+            if (id == property::session_expiry_interval) out.disconnect_session_expiry_interval = number;
+            if (id == property::reason_string) out.disconnect_reason_string = text;
+            break;
+        default: break;
     }
 }
 
 void store_pair(packet_bit packet, user_property pair, property_arguments& out) {
     switch (packet) {
-    case connect: out.connect_user_properties.emplace_back(pair.name, pair.value); break;
-    case publish: out.publish_user_properties.push_back(pair); break;
-    case will: out.will_user_properties.push_back(pair); break;
-    case subscribe: out.subscribe_user_properties.push_back(pair); break;
-    case unsubscribe: out.unsubscribe_user_properties.push_back(pair); break;
-    default: break;
+        case connect: out.connect_user_properties.emplace_back(pair.name, pair.value); break;
+        case publish: out.publish_user_properties.push_back(pair); break;
+        case will: out.will_user_properties.push_back(pair); break;
+        case subscribe: out.subscribe_user_properties.push_back(pair); break;
+        case unsubscribe: out.unsubscribe_user_properties.push_back(pair); break;
+        default: break;
     }
 }
 
@@ -140,24 +165,24 @@ void store_pair(packet_bit packet, user_property pair, property_arguments& out) 
 std::string check_value(const rule& r, const char* value, profile p, std::uint32_t& number) {
     const std::string_view text = value;
     switch (r.type) {
-    case kind::number: {
-        const std::int64_t parsed = p == profile::mosquitto ? std::strtoll(value, nullptr, 10)
-                                                            : parse_integer(text).value_or(-1);
-        if (parsed < r.low || parsed > r.high) {
-            return "Property value (" + (p == profile::mosquitto ? std::to_string(parsed) : std::string(text)) +
-                   ") out of range for property " + r.name + ".\n";
+        case kind::number: {
+            const std::int64_t parsed =
+                p == profile::mosquitto ? std::strtoll(value, nullptr, 10) : parse_integer(text).value_or(-1);
+            if (parsed < r.low || parsed > r.high) {
+                return "Property value (" + (p == profile::mosquitto ? std::to_string(parsed) : std::string(text)) +
+                       ") out of range for property " + r.name + ".\n";
+            }
+            number = static_cast<std::uint32_t>(parsed);
+            return {};
         }
-        number = static_cast<std::uint32_t>(parsed);
-        return {};
-    }
-    case kind::text:
-    case kind::pair:
-        if (text.size() > 65'535) break;
-        if (!is_valid_utf8_string(text)) return std::string("Malformed UTF-8 in property ") + r.name + ".\n";
-        return {};
-    case kind::binary:
-        if (text.size() > 65'535) break;
-        return {};
+        case kind::text:
+        case kind::pair:
+            if (text.size() > 65'535) break;
+            if (!is_valid_utf8_string(text)) return std::string("Malformed UTF-8 in property ") + r.name + ".\n";
+            return {};
+        case kind::binary:
+            if (text.size() > 65'535) break;
+            return {};
     }
     return std::string("Property value too long for property ") + r.name + ".\n";
 }

@@ -9,16 +9,15 @@
 
 #include <boost/asio/steady_timer.hpp>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <memory>
 #include <optional>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace martlet::cli {
 namespace {
@@ -51,32 +50,32 @@ bool read_repeat_delay(command_line& in, pub_settings& out) {
 
 bool read_pub_option(const option& row, command_line& in, pub_settings& out) {
     switch (row.id) {
-    case option_id::topic:
-        if (const auto topic = in.value()) add_topic(in, out, *topic, "-t");
-        return true;
-    case option_id::message:
-        if (!set_mode(in, out, pub_mode::message)) return true;
-        if (const auto text = in.value()) out.text = *text;
-        return true;
-    case option_id::file:
-        if (!set_mode(in, out, pub_mode::file)) return true;
-        if (const auto name = in.value()) out.file = *name;
-        return true;
-    case option_id::stdin_line: set_mode(in, out, pub_mode::stdin_line); return true;
-    case option_id::stdin_file: set_mode(in, out, pub_mode::stdin_file); return true;
-    case option_id::null_message: set_mode(in, out, pub_mode::null_message); return true;
-    case option_id::qos: read_qos(in, "Invalid QoS given: {}", out.qos); return true;
-    case option_id::retain: out.retain = true; return true;
-    case option_id::repeat:
-        if (const auto n = in.number(1, INT64_MAX, "--repeat argument must be >0.\n")) out.repeat = *n;
-        return true;
-    case option_id::repeat_delay: read_repeat_delay(in, out); return true;
-    case option_id::timeout: {
-        std::chrono::milliseconds limit{};
-        if (read_seconds(in, "Invalid timeout \"{}\".\n", limit)) out.timeout = limit;
-        return true;
-    }
-    default: break;
+        case option_id::topic:
+            if (const auto topic = in.value()) add_topic(in, out, *topic, "-t");
+            return true;
+        case option_id::message:
+            if (!set_mode(in, out, pub_mode::message)) return true;
+            if (const auto text = in.value()) out.text = *text;
+            return true;
+        case option_id::file:
+            if (!set_mode(in, out, pub_mode::file)) return true;
+            if (const auto name = in.value()) out.file = *name;
+            return true;
+        case option_id::stdin_line: set_mode(in, out, pub_mode::stdin_line); return true;
+        case option_id::stdin_file: set_mode(in, out, pub_mode::stdin_file); return true;
+        case option_id::null_message: set_mode(in, out, pub_mode::null_message); return true;
+        case option_id::qos: read_qos(in, "Invalid QoS given: {}", out.qos); return true;
+        case option_id::retain: out.retain = true; return true;
+        case option_id::repeat:
+            if (const auto n = in.number(1, INT64_MAX, "--repeat argument must be >0.\n")) out.repeat = *n;
+            return true;
+        case option_id::repeat_delay: read_repeat_delay(in, out); return true;
+        case option_id::timeout: {
+            std::chrono::milliseconds limit{};
+            if (read_seconds(in, "Invalid timeout \"{}\".\n", limit)) out.timeout = limit;
+            return true;
+        }
+        default: break;
     }
     if (!read_connection_option(row, in, out.connection)) return false;
     if (row.id == option_id::url && !in.failed()) add_topic(in, out, out.connection.url_topic, "-L topic");
@@ -158,7 +157,7 @@ public:
 
 private:
     void published(const error_code& error) {
-        if (runner_.is_finishing()) return;
+        if (runner_.is_finishing() || error == errc::not_running) return;  // the run's own end says why
         if (error) {
             const failure f = publish_failure(error);
             runner_.tell("Warning: Publish " + std::to_string(round_) + " failed: " + f.text + ".");

@@ -19,8 +19,8 @@ struct pub_settings {
     connection_settings connection;
     std::vector<std::string> topics;  ///< one in mosquitto's profile
     pub_mode mode = pub_mode::none;
-    std::string text;   ///< of -m, or the contents of a file
-    std::string file;   ///< name
+    std::string text;  ///< of -m, or the contents of a file
+    std::string file;  ///< name
     martlet::qos qos = martlet::qos::at_most_once;
     bool retain = false;
     std::int64_t repeat = 1;

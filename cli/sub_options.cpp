@@ -17,8 +17,7 @@ bool add_filter(command_line& in, std::string_view kind, std::string_view option
 
 bool compile_format(command_line& in, sub_settings& settings) {
     if (!settings.format_text) return true;
-    const json_style style =
-        in.profile() == profile::mosquitto ? json_style::mosquitto_2_0 : json_style::mosquitto_2_1;
+    const json_style style = in.profile() == profile::mosquitto ? json_style::mosquitto_2_0 : json_style::mosquitto_2_1;
     auto compiled = message_format::compile(*settings.format_text, {.pretty = settings.pretty, .style = style});
     if (auto* const complaint = std::get_if<std::string>(&compiled)) return in.fail(std::move(*complaint));
     settings.format = std::get<message_format>(std::move(compiled));
@@ -44,7 +43,8 @@ bool read_random_filter(command_line& in, sub_settings& out) {
     const std::optional<std::string_view> text = in.value();
     if (!text) return false;
     const std::optional<double> percent = parse_seconds(*text);
-    if (!percent || *percent < 0.1 || *percent > 100) return in.fail("--random-filter chance must be between 0.1-100.0\n");
+    if (!percent || *percent < 0.1 || *percent > 100)
+        return in.fail("--random-filter chance must be between 0.1-100.0\n");
     out.random_filter = *percent;
     return true;
 }
@@ -53,42 +53,42 @@ bool read_random_filter(command_line& in, sub_settings& out) {
 
 bool read_sub_option(const option& row, command_line& in, sub_settings& out) {
     switch (row.id) {
-    case option_id::topic: add_filter(in, "subscription", "-t", out.filters); return true;
-    case option_id::unsubscribe: add_filter(in, "unsubscribe", "-U", out.unsubscribe); return true;
-    case option_id::filter_out: add_filter(in, "filter", "-T", out.filter_out); return true;
-    case option_id::qos: read_qos(in, "Invalid QoS given: {}", out.qos); return true;
-    case option_id::no_local: out.no_local = true; return true;
-    case option_id::retain_as_published: out.retain_as_published = true; return true;
-    case option_id::retain_handling: read_retain_handling(in, out); return true;
-    case option_id::skip_retained:
-        out.skip_retained = true;
-        out.retain_handling = retain_handling::do_not_send;
-        return true;
-    case option_id::remove_retained: out.remove_retained = true; return true;
-    case option_id::random_filter: read_random_filter(in, out); return true;
-    case option_id::count:
-        if (const auto n = in.number(1, INT64_MAX, "Invalid message count \"{}\".\n")) {
-            out.count = static_cast<std::uint64_t>(*n);
+        case option_id::topic: add_filter(in, "subscription", "-t", out.filters); return true;
+        case option_id::unsubscribe: add_filter(in, "unsubscribe", "-U", out.unsubscribe); return true;
+        case option_id::filter_out: add_filter(in, "filter", "-T", out.filter_out); return true;
+        case option_id::qos: read_qos(in, "Invalid QoS given: {}", out.qos); return true;
+        case option_id::no_local: out.no_local = true; return true;
+        case option_id::retain_as_published: out.retain_as_published = true; return true;
+        case option_id::retain_handling: read_retain_handling(in, out); return true;
+        case option_id::skip_retained:
+            out.skip_retained = true;
+            out.retain_handling = retain_handling::do_not_send;
+            return true;
+        case option_id::remove_retained: out.remove_retained = true; return true;
+        case option_id::random_filter: read_random_filter(in, out); return true;
+        case option_id::count:
+            if (const auto n = in.number(1, INT64_MAX, "Invalid message count \"{}\".\n")) {
+                out.count = static_cast<std::uint64_t>(*n);
+            }
+            return true;
+        case option_id::timeout: {
+            std::chrono::milliseconds limit{};
+            if (read_seconds(in, "Invalid timeout \"{}\".\n", limit)) out.timeout = limit;
+            return true;
         }
-        return true;
-    case option_id::timeout: {
-        std::chrono::milliseconds limit{};
-        if (read_seconds(in, "Invalid timeout \"{}\".\n", limit)) out.timeout = limit;
-        return true;
-    }
-    case option_id::exit_after_subscribe: out.exit_after_subscribe = true; return true;
-    case option_id::retained_only: out.retained_only = true; return true;
-    case option_id::verbose: out.verbose = true; return true;
-    case option_id::no_end_of_line: out.end_of_line = false; return true;
-    case option_id::pretty: out.pretty = true; return true;
-    case option_id::json: out.format_text = "%j"; return true;
-    case option_id::format:
-        if (const auto text = in.value()) {
-            out.format_text = *text;
-            compile_format(in, out);  // complain here, where mosquitto does; compiled again when all is known
-        }
-        return true;
-    default: break;
+        case option_id::exit_after_subscribe: out.exit_after_subscribe = true; return true;
+        case option_id::retained_only: out.retained_only = true; return true;
+        case option_id::verbose: out.verbose = true; return true;
+        case option_id::no_end_of_line: out.end_of_line = false; return true;
+        case option_id::pretty: out.pretty = true; return true;
+        case option_id::json: out.format_text = "%j"; return true;
+        case option_id::format:
+            if (const auto text = in.value()) {
+                out.format_text = *text;
+                compile_format(in, out);  // complain here, where mosquitto does; compiled again when all is known
+            }
+            return true;
+        default: break;
     }
     if (!read_connection_option(row, in, out.connection)) return false;
     if (row.id == option_id::url && !in.failed()) {

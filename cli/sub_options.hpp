@@ -25,7 +25,7 @@ struct sub_settings {
     bool remove_retained = false;
     std::optional<double> random_filter;  ///< per cent
 
-    std::optional<std::uint64_t> count;   ///< -C
+    std::optional<std::uint64_t> count;  ///< -C
     std::optional<std::chrono::milliseconds> timeout;
     bool exit_after_subscribe = false;
     bool retained_only = false;

@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t batch_max = 1'000;
 constexpr int exit_by_second_signal = 130;
 
+/// Subscription identifiers are left out: the client chooses them, not the user.
 printable_message view_of(const message& m) {
     return {.topic = m.topic(),
             .payload = m.text(),
@@ -26,7 +27,6 @@ printable_message view_of(const message& m) {
             .retain = m.retain(),
             .id = m.packet_id(),
             .topic_alias = m.topic_alias(),
-            .subscription_identifiers = m.subscription_identifiers(),
             .properties = m.properties()};
 }
 
@@ -65,20 +65,19 @@ void subscriber::watch_signals() {
 void subscriber::subscribe() {
     std::vector<subscription_request> requests;
     for (const std::string& filter : settings_.filters) {
-        requests.push_back({filter, settings_.qos, settings_.no_local, settings_.retain_as_published,
-                            settings_.retain_handling});
+        requests.push_back(
+            {filter, settings_.qos, settings_.no_local, settings_.retain_as_published, settings_.retain_handling});
     }
     subscribe_options options;
     options.user_properties = settings_.connection.properties.subscribe_user_properties;
     ++replies_awaited_;
-    runner_.client().async_subscribe(std::span<const subscription_request>(requests), options,
-                                     [this](const error_code& error, subscription stream) {
-                                         subscribed(error, std::move(stream));
-                                     });
+    runner_.client().async_subscribe(
+        std::span<const subscription_request>(requests), options,
+        [this](const error_code& error, subscription stream) { subscribed(error, std::move(stream)); });
 }
 
 void subscriber::subscribed(const error_code& error, subscription stream) {
-    if (runner_.is_finishing()) return;
+    if (runner_.is_finishing() || error == errc::not_running) return;  // the run's own end says why
     if (error) {
         const bool denied = error.category() == reason_category();
         runner_.tell(denied ? "All subscription requests were denied." : "Error: " + describe(error));
@@ -106,6 +105,7 @@ void subscriber::unsubscribe() {
     ++replies_awaited_;
     runner_.client().async_unsubscribe(std::span<const std::string_view>(filters), options,
                                        [this](const error_code& error, const std::vector<reason_code>&) {
+                                           if (error == errc::not_running) return;
                                            if (error && !runner_.is_finishing()) {
                                                runner_.tell("Error: Unsubscribing failed: " + describe(error));
                                            }
@@ -127,7 +127,8 @@ void subscriber::receive() {
     stream_.async_receive_some(std::span(batch_).first(room), [this](const error_code& error, std::size_t count) {
         if (runner_.is_finishing()) return;
         if (error) {  // every filter was unsubscribed
-            if (error != errc::subscription_ended) runner_.tell("Error: " + describe(error));
+            if (error != errc::subscription_ended && error != errc::not_running)
+                runner_.tell("Error: " + describe(error));
             return;
         }
         received(count);
@@ -144,7 +145,8 @@ void subscriber::receive_unclaimed() {
 }
 
 void subscriber::received(std::size_t count) {
-    for (handled_ = 0; handled_ < count && !has_ended_ && handle(batch_[handled_]);) ++handled_;
+    for (handled_ = 0; handled_ < count && !has_ended_ && handle(batch_[handled_]);)
+        ++handled_;
     stream_waits_ = true;
     flush();
 }
@@ -179,16 +181,16 @@ void subscriber::print(const message& m) {
     std::timespec now{};
     if (settings_.format->needs_time()) std::timespec_get(&now, TIME_UTC);
     switch (settings_.format->print(view_of(m), now, output_.text())) {
-    case print_problem::none: break;
-    case print_problem::not_json:
-        runner_.tell("Error: Message payload is not valid JSON on topic " + std::string(m.topic()) + ".");
-        break;
-    case print_problem::not_a_float:
-        runner_.tell("Error: Message payload is not a float of 4 bytes on topic " + std::string(m.topic()) + ".");
-        break;
-    case print_problem::not_a_double:
-        runner_.tell("Error: Message payload is not a double of 8 bytes on topic " + std::string(m.topic()) + ".");
-        break;
+        case print_problem::none: break;
+        case print_problem::not_json:
+            runner_.tell("Error: Message payload is not valid JSON on topic " + std::string(m.topic()) + ".");
+            break;
+        case print_problem::not_a_float:
+            runner_.tell("Error: Message payload is not a float of 4 bytes on topic " + std::string(m.topic()) + ".");
+            break;
+        case print_problem::not_a_double:
+            runner_.tell("Error: Message payload is not a double of 8 bytes on topic " + std::string(m.topic()) + ".");
+            break;
     }
     if (settings_.end_of_line) output_.text() += '\n';
 }
@@ -213,22 +215,23 @@ void subscriber::print_plain(const message& m) {
 void subscriber::flush() {
     if (output_waits_) return;
     switch (output_.flush()) {
-    case text_output::result::done: flushed(); break;
-    case text_output::result::failed: output_failed(); break;
-    case text_output::result::would_block:
-        output_waits_ = true;
-        writable_.wait([this] {
-            output_waits_ = false;
-            if (!runner_.is_finishing()) flush();
-        });
-        break;
+        case text_output::result::done: flushed(); break;
+        case text_output::result::failed: output_failed(); break;
+        case text_output::result::would_block:
+            output_waits_ = true;
+            writable_.wait([this] {
+                output_waits_ = false;
+                if (!runner_.is_finishing()) flush();
+            });
+            break;
     }
 }
 
 // Asking for the next messages acknowledges those before; the last ones are acknowledged one by one.
 void subscriber::flushed() {
     if (has_ended_) {
-        for (std::size_t i = 0; i < handled_; ++i) stream_.acknowledge(batch_[i]);
+        for (std::size_t i = 0; i < handled_; ++i)
+            stream_.acknowledge(batch_[i]);
         runner_.finish(exit_ok, {.drain = settings_.remove_retained});
         return;
     }

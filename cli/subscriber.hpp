@@ -61,13 +61,13 @@ private:
 
     subscription stream_;
     std::vector<message> batch_;
-    std::size_t handled_ = 0;         // of batch_
-    bool stream_waits_ = false;       // for the flush, before it is asked for more
+    std::size_t handled_ = 0;    // of batch_
+    bool stream_waits_ = false;  // for the flush, before it is asked for more
     bool unclaimed_waits_ = false;
-    bool output_waits_ = false;       // for room
+    bool output_waits_ = false;  // for room
     std::uint64_t handled_total_ = 0;
-    int replies_awaited_ = 0;         // SUBACK, UNSUBACK
-    bool has_ended_ = false;          // finish after the flush
+    int replies_awaited_ = 0;  // SUBACK, UNSUBACK
+    bool has_ended_ = false;   // finish after the flush
 };
 
 }  // namespace martlet::cli

@@ -1,11 +1,10 @@
 #include "text_output.hpp"
 
+#include <cerrno>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cerrno>
 
 namespace martlet::cli {
 

@@ -69,12 +69,10 @@ TEST_CASE("command_line: the native profile takes --option=value and --, and hel
     CHECK(error_of({"--retain=yes"}, command::pub, profile::native) == "--retain takes no value.");
     CHECK(error_of({"--retain=yes", "-r"}, command::pub, profile::native) == "--retain takes no value.");
     CHECK(error_of({"--", "word"}, command::pub, profile::native) == "Unexpected argument 'word'.");
-    CHECK(error_of({"--retian"}, command::pub, profile::native) ==
-          "Unknown option '--retian'. Did you mean --retain?");
+    CHECK(error_of({"--retian"}, command::pub, profile::native) == "Unknown option '--retian'. Did you mean --retain?");
     CHECK(error_of({"-q1"}, command::pub, profile::native) ==
           "Unknown option '-q1'. A value is a word of its own: -q 1");
-    CHECK(error_of({"--topik=x"}, command::pub, profile::native) ==
-          "Unknown option '--topik'. Did you mean --topic?");
+    CHECK(error_of({"--topik=x"}, command::pub, profile::native) == "Unknown option '--topik'. Did you mean --topic?");
 }
 
 TEST_CASE("command_line: what is not built yet says so in both profiles") {

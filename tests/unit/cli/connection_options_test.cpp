@@ -6,7 +6,6 @@
 
 #include <chrono>
 #include <string>
-
 #include <unistd.h>
 
 using namespace martlet;

@@ -1,14 +1,12 @@
 #include "descriptor_watch.hpp"
 
 #include <boost/asio/io_context.hpp>
-
 #include <doctest/doctest.h>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <array>
 #include <cstdio>
+#include <fcntl.h>
+#include <unistd.h>
 
 using namespace martlet::cli;
 

@@ -1,7 +1,6 @@
 #include "failure.hpp"
 
 #include <boost/asio/error.hpp>
-
 #include <doctest/doctest.h>
 
 #include <optional>
@@ -32,8 +31,9 @@ TEST_CASE("failure: a refused CONNECT of MQTT 5 exits with its reason code") {
     const failure f = refused(reason_code::not_authorized, protocol_version::v5);
     CHECK(f.exit_code == 135);
     CHECK(f.text == "Connection error: Not authorized");
-    CHECK(refused(reason_code::unsupported_protocol_version, protocol_version::v5).text ==
-          "Connection error: Unsupported Protocol Version. Try connecting to an MQTT v5 broker, or use MQTT v3.x mode.");
+    CHECK(
+        refused(reason_code::unsupported_protocol_version, protocol_version::v5).text ==
+        "Connection error: Unsupported Protocol Version. Try connecting to an MQTT v5 broker, or use MQTT v3.x mode.");
     CHECK(connect_failure(reason_code::banned, protocol_version::v5, "h", "bad boy", profile::native).text ==
           "Connection error: Banned (bad boy)");
 }

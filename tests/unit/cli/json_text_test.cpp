@@ -25,8 +25,9 @@ TEST_CASE("is_utf8: the table of Unicode 3-7") {
     CHECK(is_utf8(""));
     CHECK(is_utf8(std::string_view("a\0b", 3)));
     CHECK(is_utf8("\u00e4\u20ac\U0001F600"));
-    for (const std::string_view bad : {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
-                                       "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82", "\xff"}) {
+    for (const std::string_view bad :
+         {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
+          "\xf5\x80\x80\x80", "\xe2\x82", "\xff"}) {
         CHECK_FALSE(is_utf8(bad));
     }
 }
@@ -60,8 +61,8 @@ TEST_CASE("minified json: white space goes, numbers stay as they were written") 
 
 TEST_CASE("minified json: what is not one JSON value is refused, and nothing is appended") {
     for (const std::string_view bad :
-         {"", " ", "{", "[1,]", "{\"a\"}", "{\"a\":1,}", "{a:1}", "01", "1.", ".5", "+1", "1e", "tru", "nulll", "\"a",
-          "\"\\x\"", "\"\\u12g4\"", "\"\n\"", "1 2", "[1 2]", "\"\xff\"", "NaN"}) {
+         {"",   " ",   "{",     "[1,]", "{\"a\"}", "{\"a\":1,}",  "{a:1}",  "01",  "1.",    ".5",       "+1",
+          "1e", "tru", "nulll", "\"a",  "\"\\x\"", "\"\\u12g4\"", "\"\n\"", "1 2", "[1 2]", "\"\xff\"", "NaN"}) {
         CAPTURE(std::string(bad));
         CHECK(minified(bad) == "<refused");
     }

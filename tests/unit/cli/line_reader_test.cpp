@@ -65,8 +65,7 @@ TEST_CASE("line_reader: memory does not grow with the number of lines") {
         largest = std::max(largest, room.size());
         std::fill_n(room.begin(), 1'000, i % 7 == 0 ? '\n' : 'y');
         reader.commit(1'000);
-        while (reader.next()) {
-        }
+        while (reader.next()) {}
     }
     CHECK(largest < 32'768);
 }

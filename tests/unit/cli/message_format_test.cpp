@@ -94,7 +94,7 @@ TEST_CASE("-F: the values of mosquitto's own test") {
 TEST_CASE("-F: width, precision and padding") {
     CHECK(with_none("%4x|%5x|%020X") == "6d65| 6d65|0000006D657373616765");
     CHECK(with_none("%3p|%09p|%-9p|") == "mes|00message|message  |");
-    CHECK(with_none("%05m|%3A|%03A|%5R") == "00000|   |000|     ");
+    CHECK(with_none("%05m|%3A|%03A|%5R") == "00000|   |000|");
     CHECK(with_none("%-05l|") == "7    |");
     CHECK(with_all("%.5R|%8.3C|%D") == "/dev/|     pla|2357");
     CHECK(with_none("%.t") == "");
@@ -109,7 +109,8 @@ TEST_CASE("-F: times") {
 }
 
 TEST_CASE("-F: payloads as numbers") {
-    const auto print_bytes = [](std::string_view format, std::string_view payload, print_problem p = print_problem::none) {
+    const auto print_bytes = [](std::string_view format, std::string_view payload,
+                                print_problem p = print_problem::none) {
         return print(format, {.topic = "t", .payload = payload}, {}, p);
     };
     CHECK(print_bytes("%.3d", {"\x58\x39\xB4\xC8\x76\xBE\x05\x40", 8}) == "2.718");
@@ -136,17 +137,19 @@ TEST_CASE("JSON: the shape of 2.1, and of 2.0") {
     m.qos = qos::at_least_once;
     m.retain = true;
     m.id = packet_id(7);
-    CHECK(print("%j", m) ==
-          R"({"tst":"2016-08-10T09:47:38.123456+0000","topic":"02/sub/format/test","qos":1,"retain":true,"payloadlen":7,)"
-          R"("mid":7,"properties":{"payload-format-indicator":1,"message-expiry-interval":3600,"content-type":"plain/text",)"
-          R"("response-topic":"/dev/null","correlation-data":"2357","user-properties":[{"name1":"value1"},{"name2":"value2"}],)"
-          R"("subscription-identifier":56},"payload":"message"})");
+    CHECK(
+        print("%j", m) ==
+        R"({"tst":"2016-08-10T09:47:38.123456+0000","topic":"02/sub/format/test","qos":1,"retain":true,"payloadlen":7,)"
+        R"("mid":7,"properties":{"payload-format-indicator":1,"message-expiry-interval":3600,"content-type":"plain/text",)"
+        R"("response-topic":"/dev/null","correlation-data":"2357","user-properties":[{"name1":"value1"},{"name2":"value2"}],)"
+        R"("subscription-identifier":56},"payload":"message"})");
 
     m = {.topic = "t", .payload = "x"};
     CHECK(print("%j", m, {.pretty = false, .style = json_style::mosquitto_2_0}) ==
           R"({"tst":"2016-08-10T09:47:38.123456+0000","topic":"t","qos":0,"retain":0,"payloadlen":1,"payload":"x"})");
     CHECK(print("%j", m, {.pretty = true}) ==
-          "{\n\t\"tst\":\t\"2016-08-10T09:47:38.123456+0000\",\n\t\"topic\":\t\"t\",\n\t\"qos\":\t0,\n\t\"retain\":\tfalse,"
+          "{\n\t\"tst\":\t\"2016-08-10T09:47:38.123456+0000\",\n\t\"topic\":\t\"t\",\n\t\"qos\":\t0,\n\t\"retain\":"
+          "\tfalse,"
           "\n\t\"payloadlen\":\t1,\n\t\"payload\":\t\"x\"\n}");
 }
 
@@ -154,7 +157,7 @@ TEST_CASE("JSON: binary payloads come in base64, a NUL is text, nothing is null"
     const auto payload_of = [](std::string_view payload) {
         const std::string json = print("%j", {.topic = "t", .payload = payload});
         return json.substr(json.find("\"payload\"") == std::string::npos ? json.find("\"payload_b64\"")
-                                                                        : json.find("\"payload\""));
+                                                                         : json.find("\"payload\""));
     };
     CHECK(payload_of({"\x00\xff\x41", 3}) == R"("payload_b64":"AP9B"})");
     CHECK(payload_of({"\x00\x41", 2}) == R"("payload":"\u0000A"})");

@@ -79,7 +79,8 @@ TEST_CASE("-D: binary data may be anything") {
 
 TEST_CASE("-D: properties reach the packet that they are for") {
     property_arguments out;
-    for (const words& w : {words{"connect", "session-expiry-interval", "4294967295"}}) CHECK(read(w, out).taken);
+    for (const words& w : {words{"connect", "session-expiry-interval", "4294967295"}})
+        CHECK(read(w, out).taken);
     const words will{"will", "will-delay-interval", "5"};
     CHECK(read(will, out).taken);
     const words expiry{"will", "message-expiry-interval", "6"};

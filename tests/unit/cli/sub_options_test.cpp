@@ -45,7 +45,8 @@ TEST_CASE("sub: filters may be repeated, and -L brings one") {
     CHECK(error_of({}) == "You must specify a topic to subscribe to (-t) or unsubscribe from (-U).");
     CHECK(error_of({"-U", "x"}).empty());
     CHECK(error_of({"-t", "++"}) == "Invalid subscription topic '++', are all '+' and '#' wildcards correct?");
-    CHECK(error_of({"-t", "a", "-U", "b#"}) == "Invalid unsubscribe topic 'b#', are all '+' and '#' wildcards correct?");
+    CHECK(error_of({"-t", "a", "-U", "b#"}) ==
+          "Invalid unsubscribe topic 'b#', are all '+' and '#' wildcards correct?");
     CHECK(error_of({"-t", "a", "-T", "b#"}) == "Invalid filter topic 'b#', are all '+' and '#' wildcards correct?");
 }
 

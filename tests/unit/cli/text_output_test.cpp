@@ -2,14 +2,13 @@
 
 #include <doctest/doctest.h>
 
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <fcntl.h>
 #include <string>
+#include <sys/socket.h>
+#include <unistd.h>
 
 using martlet::cli::text_output;
 
