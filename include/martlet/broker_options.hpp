@@ -87,7 +87,8 @@ struct broker_options {
 
     std::size_t output_bytes_max = 64u * 1024 * 1024;  ///< unsent bytes of a connection, beyond which it gets no QoS 0
     full_policy on_full = full_policy::drop;           ///< at output_bytes_max and at the bounds of the queue
-    /// stop_reading: who makes no progress for so long is closed (0x97).
+    /// Who holds up its publishers (stop_reading), or answers of twice output_bytes_max for itself, and makes no progress
+    /// for so long, is closed (0x97).
     std::chrono::milliseconds stall_timeout{30'000};
 
     // -- retained messages; at a bound a topic's message is not kept, and counted

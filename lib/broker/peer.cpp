@@ -104,6 +104,10 @@ void peer::shut_down() {
 }
 
 void peer::on_closed() {
+    if (!ended_ && session != nullptr && state_->logs(log_level::notice)) {
+        state_->log(log_level::notice, "Client " + escaped(session->client_id) + " [" + escaped(info_.address) +
+                                           "] closed its connection.");
+    }
     connection.on_closed();
     end();
 }
@@ -111,7 +115,11 @@ void peer::on_closed() {
 // Everything that the peer has sent, unless a receiver of its messages cannot follow.
 void peer::run() {
     core::event& event = state_->event;
+    // Who sends and does not take the answers is not read any more; QoS 0 alone cannot bring it so far.
+    const std::size_t own_output_max = 2 * state_->options.output_bytes_max;
     while (waiting_for_ == 0 && connection.next_event(event)) {
+        if (connection.out().size() >= own_output_max) [[unlikely]]
+            wait_for(*this);
         if (event.kind != core::event_kind::message_received) {
             on_event(event);
             continue;

@@ -171,6 +171,30 @@ TEST_CASE("peer: the number of connections is bounded") {
     CHECK(wire_client(w, protocol_version::v3_1).connect("two").reason == reason_code::server_unavailable);
 }
 
+TEST_CASE("peer: a client that sends and takes no answers is not read beyond a bound, and closed in the end") {
+    world w({.output_bytes_max = 1'000, .stall_timeout = 5s});
+    wire_client client(w, protocol_version::v3_1_1);
+    client.connect("c");
+    client.room = 0;
+    std::string pings;
+    for (int i = 0; i < 10'000; ++i)
+        pings += std::string("\xC0\0", 2);
+    client.send_bytes(pings);
+    CHECK(!client.reading);
+    CHECK(w.engine.out(client.id())->size() <= 2'002);
+    client.unblock(20'000);
+    CHECK(client.reading);
+    int answers = 0;
+    for (; client.has_packet(); ++answers)
+        client.get<packets::pingresp>();
+    CHECK(answers == 10'000);
+
+    client.room = 0;
+    client.send_bytes(pings);
+    w.pass(6s);
+    CHECK(w.engine.count().sessions_connected == 0);
+}
+
 // ---- SUBSCRIBE, UNSUBSCRIBE
 
 TEST_CASE("MQTT-3.8.4-6: SUBACK has one reason per filter, in order") {
