@@ -29,4 +29,6 @@ function(martlet_test_target target)
     target_include_directories(${target} PRIVATE
         ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/lib ${PROJECT_SOURCE_DIR}/tests)
     target_link_libraries(${target} PRIVATE doctest::doctest martlet_warnings)
+    # g++ 12 sees uninitialised members behind a std::optional that is empty.
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 endfunction()
