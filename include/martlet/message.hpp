@@ -48,7 +48,7 @@ public:
     /// MQTT 5 properties, views like topic(); Message Expiry Interval is what was left when the message arrived.
     [[nodiscard]] message_properties properties() const noexcept;
     /// Identifiers of the subscriptions that the server matched; empty before MQTT 5.
-    [[nodiscard]] std::span<const std::uint32_t> subscription_identifiers() const noexcept;
+    [[nodiscard]] subscription_identifier_list subscription_identifiers() const noexcept;
     /// The alias that the server sent it with. Information only.
     [[nodiscard]] std::optional<std::uint16_t> topic_alias() const noexcept;
     /// For printing; none at QoS 0.

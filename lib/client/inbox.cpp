@@ -32,8 +32,7 @@ void message_ring::clear() noexcept {
 // -- inbox
 
 const message& inbox::push(const packets::publish& from, core::receipt number, bool counted) {
-    const auto section_size = section_size_of(from);
-    const auto size = record_size(from, section_size);
+    const auto size = record_size(from);
 
     boost::intrusive_ptr<message_chunk> large;
     auto* chunk = &large;
@@ -48,7 +47,7 @@ const message& inbox::push(const packets::publish& from, core::receipt number, b
         }
     }
 
-    const auto* const record = (*chunk)->append(from, section_size, number, counted);
+    const auto* const record = (*chunk)->append(from, number, counted);
     waiting_.push(message(*chunk, record));
     bytes_ += record->size();
     counted_ += counted ? 1 : 0;

@@ -2,7 +2,6 @@
 
 #include <martlet/core/codec.hpp>
 
-#include <algorithm>
 #include <cstring>
 #include <new>
 
@@ -23,15 +22,15 @@ boost::intrusive_ptr<message_chunk> message_chunk::create(std::size_t capacity) 
     return boost::intrusive_ptr<message_chunk>(::new (memory) message_chunk(capacity));
 }
 
-const message_record* message_chunk::append(const packets::publish& from, std::size_t section_size,
-                                            std::uint64_t receipt, bool counted) noexcept {
+const message_record* message_chunk::append(const packets::publish& from, core::receipt receipt,
+                                            bool counted) noexcept {
     auto* const record = ::new (bytes() + used_) message_record;
-    used_ += record_size(from, section_size);
+    used_ += record_size(from);
 
+    const auto section = from.property_section;
     record->receipt = receipt;
     record->payload_size = static_cast<std::uint32_t>(from.payload.size());
-    record->section_size = static_cast<std::uint32_t>(section_size);
-    record->identifier_count = static_cast<std::uint32_t>(from.subscription_identifiers.size());
+    record->section_size = static_cast<std::uint32_t>(section.size());
     record->topic_size = static_cast<std::uint16_t>(from.topic.size());
     record->packet_id = to_number(from.id);
     record->topic_alias = from.topic_alias.value_or(0);
@@ -40,20 +39,14 @@ const message_record* message_chunk::append(const packets::publish& from, std::s
     record->dup = from.dup;
     record->counted = counted;
 
-    auto* const identifiers = reinterpret_cast<std::uint32_t*>(record + 1);
-    if (record->identifier_count != 0) {
-        std::copy(from.subscription_identifiers.begin(), from.subscription_identifiers.end(), identifiers);
-    }
-    char* to = reinterpret_cast<char*>(identifiers + record->identifier_count);
+    char* to = reinterpret_cast<char*>(record + 1);
+    *to++ = static_cast<char>(from.topic.size() >> 8);
+    *to++ = static_cast<char>(from.topic.size() & 0xFF);
     std::memcpy(to, from.topic.data(), from.topic.size());
-    to += from.topic.size();
-    if (section_size != 0) to = core::encode(from.properties, true, to);
-    if (!from.payload.empty()) std::memcpy(to, from.payload.data(), from.payload.size());
+    to = core::encode_variable_byte_integer(section.size(), to + from.topic.size());
+    if (!section.empty()) std::memcpy(to, section.data(), section.size());
+    if (!from.payload.empty()) std::memcpy(to + section.size(), from.payload.data(), from.payload.size());
     return record;
-}
-
-std::size_t section_size_of(const packets::publish& from) noexcept {
-    return from.property_section.empty() ? 0 : core::encoded_size(from.properties, true);
 }
 
 }  // namespace martlet::detail
@@ -78,14 +71,25 @@ bool message::retain() const noexcept { return record_ && record_->retain; }
 
 bool message::dup() const noexcept { return record_ && record_->dup; }
 
-message_properties message::properties() const noexcept {
-    if (!record_ || record_->section_size == 0) return {};
-    return core::decode_message_properties(record_->section());
+namespace {
+
+packets::publish decode(const detail::message_record* record) noexcept {
+    packets::publish out;
+    if (!record || record->section_size == 0) return out;
+    core::frame frame;
+    frame.type = packet_type::publish;
+    frame.body = record->body();
+    // It was validated when it came in.
+    (void)core::decode_publish(frame, protocol_version::v5, role::client, record->topic(), out);
+    return out;
 }
 
-std::span<const std::uint32_t> message::subscription_identifiers() const noexcept {
-    if (!record_) return {};
-    return {record_->identifiers(), record_->identifier_count};
+}  // namespace
+
+message_properties message::properties() const noexcept { return decode(record_).properties; }
+
+subscription_identifier_list message::subscription_identifiers() const noexcept {
+    return decode(record_).subscription_identifiers;
 }
 
 std::optional<std::uint16_t> message::topic_alias() const noexcept {

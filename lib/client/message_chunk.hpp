@@ -2,6 +2,8 @@
 // the inbox and never changes, so messages may be read on any thread.
 #pragma once
 
+#include <martlet/core/codec.hpp>
+#include <martlet/core/received.hpp>
 #include <martlet/message.hpp>
 #include <martlet/packets.hpp>
 
@@ -12,36 +14,30 @@
 
 namespace martlet::detail {
 
-/// A received message in memory; behind it stand the subscription identifiers, the topic, the properties (in the form of
-/// core::encode(message_properties, true)) and the payload.
+/// A received message in memory. Behind it stands the body of a PUBLISH of QoS 0 in MQTT 5, whatever it came in: topic
+/// with its length, properties as they came with their length, payload. So nothing is taken apart before somebody asks.
 struct message_record {
-    std::uint64_t receipt = 0;
+    core::receipt receipt = 0;
     std::uint32_t payload_size = 0;
     std::uint32_t section_size = 0;
-    std::uint32_t identifier_count = 0;
     std::uint16_t topic_size = 0;
     std::uint16_t packet_id = 0;
     std::uint16_t topic_alias = 0;  // 0: none
     martlet::qos qos = martlet::qos::at_most_once;
-    bool retain = false;
-    bool dup = false;
-    bool counted = false;  // against the count of its inbox: QoS 0, and everything before MQTT 5
+    bool retain : 1 = false;
+    bool dup : 1 = false;
+    bool counted : 1 = false;  // against the count of its inbox: QoS 0, and everything before MQTT 5
 
-    [[nodiscard]] const std::uint32_t* identifiers() const noexcept {
-        return reinterpret_cast<const std::uint32_t*>(this + 1);
+    static constexpr std::size_t topic_at = 2;
+    [[nodiscard]] std::size_t payload_at() const noexcept {
+        return topic_at + topic_size + core::variable_byte_integer_size(section_size) + section_size;
     }
-    [[nodiscard]] const char* bytes() const noexcept {
-        return reinterpret_cast<const char*>(identifiers() + identifier_count);
+    [[nodiscard]] std::string_view body() const noexcept {
+        return {reinterpret_cast<const char*>(this + 1), payload_at() + payload_size};
     }
-    [[nodiscard]] std::string_view topic() const noexcept { return {bytes(), topic_size}; }
-    [[nodiscard]] std::string_view section() const noexcept { return {bytes() + topic_size, section_size}; }
-    [[nodiscard]] std::string_view payload() const noexcept {
-        return {bytes() + topic_size + section_size, payload_size};
-    }
-    [[nodiscard]] std::size_t size() const noexcept {
-        return sizeof(message_record) + identifier_count * sizeof(std::uint32_t) + topic_size + section_size +
-               payload_size;
-    }
+    [[nodiscard]] std::string_view topic() const noexcept { return body().substr(topic_at, topic_size); }
+    [[nodiscard]] std::string_view payload() const noexcept { return body().substr(payload_at()); }
+    [[nodiscard]] std::size_t size() const noexcept { return sizeof(message_record) + payload_at() + payload_size; }
 };
 
 /// For the inbox. Requires: a message.
@@ -60,8 +56,7 @@ public:
     [[nodiscard]] bool is_unique() const noexcept { return owners_.load(std::memory_order_acquire) == 1; }
     void rewind() noexcept { used_ = 0; }
     /// Appends a record. Requires room for record_size(from).
-    const message_record* append(const packets::publish& from, std::size_t section_size, std::uint64_t receipt,
-                                 bool counted) noexcept;
+    const message_record* append(const packets::publish& from, core::receipt receipt, bool counted) noexcept;
 
 private:
     friend void intrusive_ptr_add_ref(const message_chunk* chunk) noexcept;
@@ -78,13 +73,11 @@ private:
 
 static_assert(sizeof(message_record) % alignof(message_record) == 0 && sizeof(message_chunk) % 8 == 0);
 
-/// Bytes that the properties of a received message take in a record; 0 if it has none.
-[[nodiscard]] std::size_t section_size_of(const packets::publish& from) noexcept;
-
 /// Bytes that a record takes in a chunk, padding included.
-[[nodiscard]] inline std::size_t record_size(const packets::publish& from, std::size_t section_size) noexcept {
-    const auto size = sizeof(message_record) + from.subscription_identifiers.size() * sizeof(std::uint32_t) +
-                      from.topic.size() + section_size + from.payload.size();
+[[nodiscard]] inline std::size_t record_size(const packets::publish& from) noexcept {
+    const auto section_size = from.property_section.size();
+    const auto size = sizeof(message_record) + message_record::topic_at + from.topic.size() +
+                      core::variable_byte_integer_size(section_size) + section_size + from.payload.size();
     return (size + 7) & ~std::size_t{7};
 }
 

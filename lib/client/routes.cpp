@@ -45,6 +45,7 @@ std::span<const stream_state_ptr> routes::match(const packets::publish& message)
     if (matches_.empty()) find_by_topic(message.topic);
 
     last_topic_.assign(message.topic);
+    last_section_.assign(message.property_section);
     last_identifiers_.assign(message.subscription_identifiers.begin(), message.subscription_identifiers.end());
     cache_is_valid_ = true;
     return matches_;
@@ -52,9 +53,10 @@ std::span<const stream_state_ptr> routes::match(const packets::publish& message)
 
 bool routes::is_cached(const packets::publish& message) const noexcept {
     if (!cache_is_valid_ || message.topic != last_topic_) return false;
-    if (message.subscription_identifiers.size() != last_identifiers_.size()) return false;
-    return last_identifiers_.empty() || std::equal(message.subscription_identifiers.begin(),
-                                                   message.subscription_identifiers.end(), last_identifiers_.begin());
+    const auto& identifiers = message.subscription_identifiers;
+    if (identifiers.size() != last_identifiers_.size()) return false;
+    if (identifiers.empty() || (!last_section_.empty() && message.property_section == last_section_)) return true;
+    return std::equal(identifiers.begin(), identifiers.end(), last_identifiers_.begin());
 }
 
 void routes::find_by_identifiers(const packets::publish& message) {

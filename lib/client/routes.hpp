@@ -43,6 +43,7 @@ private:
 
     std::vector<stream_state_ptr> matches_;  // of the message asked for last
     std::string last_topic_;
+    std::string last_section_;  // properties as they came: the same bytes hold the same identifiers
     std::vector<std::uint32_t> last_identifiers_;
     bool cache_is_valid_ = false;
 };

@@ -44,7 +44,7 @@ public:
     void run() {
         detail::link_action action;
         while (engine.take_action(action)) obey(action);
-        if (is_linked) hear_output();
+        if (is_linked && engine.has_output()) hear_output();
         client_event e;
         while (engine.take_event(e)) events.push_back(e);
         std::vector<detail::operation_outcome> more;

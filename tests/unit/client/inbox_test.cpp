@@ -1,4 +1,5 @@
 #include "client/inbox.hpp"
+#include "support/decoded.hpp"
 
 #include <doctest/doctest.h>
 
@@ -76,31 +77,27 @@ TEST_CASE("inbox: copies of a message may be dropped on another thread") {
     for (const auto& m : taken) CHECK(m.text() == std::string(40, 'x'));
 }
 
-TEST_CASE("inbox: properties and identifiers are kept") {
+TEST_CASE("inbox: properties, identifiers and alias are kept as they came") {
     inbox box({});
     const std::array<user_property, 2> pairs{user_property{"k", "v"}, user_property{"k", "w"}};
     const std::array<std::uint32_t, 2> identifiers{3, 268'435'455};
-    auto p = make("t", "x");
-    p.properties.content_type = "text/plain";
-    p.properties.message_expiry_interval = 9;
-    p.properties.correlation_data = std::string_view("\0\1", 2);
-    p.properties.user_properties = pairs;
-    p.subscription_identifiers = std::span<const std::uint32_t>(identifiers);
-    p.property_section = "not empty: there are some";
-    p.topic_alias = 4;
+    auto sent = make("topic", "x");
+    sent.properties.content_type = "text/plain";
+    sent.properties.message_expiry_interval = 9;
+    sent.properties.correlation_data = std::string_view("\0\1", 2);
+    sent.properties.user_properties = pairs;
+    sent.subscription_identifiers = std::span<const std::uint32_t>(identifiers);
+    sent.topic_alias = 4;
+    const auto bytes = test::encode(sent, protocol_version::v5);
+    const auto received = test::decode(bytes, protocol_version::v5, role::client);
 
-    (void)box.push(p, 0, true);
+    (void)box.push(std::get<packets::publish>(received.packet), 0, true);
     const auto m = box.take();
 
-    const auto properties = m.properties();
-    CHECK(properties.content_type == "text/plain");
-    CHECK(properties.message_expiry_interval == 9);
-    CHECK(properties.correlation_data == std::string_view("\0\1", 2));
-    REQUIRE(properties.user_properties.size() == 2);
-    CHECK(*properties.user_properties.begin() == pairs[0]);
-    REQUIRE(m.subscription_identifiers().size() == 2);
-    CHECK(m.subscription_identifiers()[1] == 268'435'455);
+    CHECK(m.properties() == sent.properties);
+    CHECK(m.subscription_identifiers() == sent.subscription_identifiers);
     CHECK(m.topic_alias() == 4);
+    CHECK(m.topic() == "topic");
     CHECK(m.text() == "x");
 }
 

@@ -25,11 +25,11 @@ TEST_CASE("message_chunk: records follow one another and are freed by the last o
     message second;
     {
         const auto chunk = detail::message_chunk::create(512);
-        first = message(chunk, chunk->append(p, 0, 0, true));
+        first = message(chunk, chunk->append(p, 0, true));
         p.payload = "another";
-        second = message(chunk, chunk->append(p, 0, 9, false));
+        second = message(chunk, chunk->append(p, 9, false));
         CHECK_FALSE(chunk->is_unique());
-        CHECK(chunk->room() <= 512 - 2 * detail::record_size(p, 0));
+        CHECK(chunk->room() <= 512 - 2 * detail::record_size(p));
     }
     CHECK(first.text() == "payload");
     first = message();
