@@ -1,5 +1,7 @@
 // PUBLISH and its acknowledgements, both directions: quota, re-sending, aliases, and what may leave only after a commit.
 // MQTT 5 §3.3 to §3.7, §4.3, §4.4, §4.6, §4.9.
+#include "core/packet_set.hpp"
+#include "core/reasons.hpp"
 #include "core/wire.hpp"
 
 #include <martlet/core/connection.hpp>
@@ -84,6 +86,11 @@ bool connection::check_topic(const packets::publish& message, fault& why) const 
 
 void connection::acknowledge(receipt number, reason_code reason) {
     if (session_ == nullptr || number == 0) return;
+    if (reason != reason_code::success) {
+        // Before MQTT 5 nothing can be refused: the peer takes any PUBREC for success and goes on with PUBREL.
+        reason = version_ == protocol_version::v5 ? reason_for(packet_from(role_, packet_type::puback), reason)
+                                                  : reason_code::success;
+    }
     session_->received.acknowledge(number, reason);
     if (state_ == connection_state::open) send_due_acknowledgements();
 }
