@@ -49,8 +49,6 @@ public:
     /// All messages that have come, acknowledged to the end, as text: "a/b=hi q1 retain dup, c=x q0". Nothing else may
     /// have come.
     [[nodiscard]] std::string messages();
-    /// The next PUBLISH, not acknowledged.
-    [[nodiscard]] packets::publish message() { return take<packets::publish>(); }
     /// Acknowledges a QoS 1 message, or sends PUBREC for a QoS 2 one.
     void acknowledge(const packets::publish& message);
     [[nodiscard]] packet_id next_id() noexcept;

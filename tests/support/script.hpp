@@ -43,6 +43,7 @@ public:
     [[nodiscard]] P take() {
         return std::get<P>(take(static_cast<packet_type>(packet(P{}).index() + 1)));
     }
+    [[nodiscard]] packets::publish message() { return take<packets::publish>(); }
     /// The next packet must be this one, byte by byte.
     void expect(const packet& p);
     /// The type of the next packet, which stays; nothing if there is none.
