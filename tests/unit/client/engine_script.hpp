@@ -202,7 +202,7 @@ private:
         switch (action.kind) {
         case kind::dial: dialled.push_back(action.to); break;
         case kind::abandon:
-            if (is_linked) hear_output();
+            if (is_linked && engine.has_output()) hear_output();
             [[fallthrough]];
         case kind::cut:
             if (std::exchange(is_linked, false)) ++closed_by_engine;
