@@ -44,7 +44,7 @@ public:
     void run() {
         detail::link_action action;
         while (engine.take_action(action)) obey(action);
-        if (is_linked && engine.has_output()) hear_output();
+        if (is_linked) hear_output();
         client_event e;
         while (engine.take_event(e)) events.push_back(e);
         std::vector<detail::operation_outcome> more;
@@ -58,7 +58,7 @@ public:
     /// The link that was asked for is there.
     void dial_succeeds() {
         begin_link();
-        is_linked = true;
+        is_linked = engine.is_running();  // one that was stopped meanwhile wants no link any more
         is_reading = true;
         engine.on_dialed();
         run();
@@ -202,7 +202,7 @@ private:
         switch (action.kind) {
         case kind::dial: dialled.push_back(action.to); break;
         case kind::abandon:
-            if (is_linked && engine.has_output()) hear_output();
+            if (is_linked) hear_output();
             [[fallthrough]];
         case kind::cut:
             if (std::exchange(is_linked, false)) ++closed_by_engine;
