@@ -139,7 +139,7 @@ void driver::run() {
 
 void driver::input_turn() {
     switch (state_) {
-        case state::open: return paused_ ? finish_if_broken() : read_turn();
+        case state::open: return read_turn();
         case state::flushing:
         case state::draining: return input_over_ ? void() : discard_turn();
         case state::idle:
@@ -188,7 +188,8 @@ void driver::read_turn() {
 
     if (state_ != state::open) return;
     if (ended) return finish(ended);
-    if (paused_) return finish_if_broken();
+    if (paused_ && write_error_) return finish(write_error_);
+    if (paused_) return;
     if (total >= options_.turn_bytes_max && !read_blocked_) return post_turn();
     await_input();
 }
@@ -298,10 +299,6 @@ void driver::wait(direction what) {
 
 void driver::post_turn() {
     if (!std::exchange(posted_, true)) network_->post(shared_from_this());
-}
-
-void driver::finish_if_broken() {
-    if (write_error_) finish(write_error_);
 }
 
 void driver::finish(error_code error) {

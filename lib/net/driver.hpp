@@ -122,7 +122,6 @@ private:
 
     void wait(direction what);
     void post_turn();
-    void finish_if_broken();
     void finish(error_code error);
     void finish_later(error_code error);
     void shut() noexcept;

@@ -17,6 +17,7 @@ unique_fd::~unique_fd() {
 }
 
 std::string to_string(const socket_address& address) {
+    if (address.size == 0) return "?";  // of a socket that is closed
     return address.family() == AF_UNIX ? unix_to_string(address) : ip_to_string(address);
 }
 

@@ -106,7 +106,6 @@ bool literal_address(std::string_view host, std::uint16_t port, socket_address& 
 }
 
 std::string ip_to_string(const socket_address& address) {
-    if (address.size == 0) return "?";
     const auto ip = ip_of(address);
     const std::string port = ":" + std::to_string(port_of(address));
     return ip.is_v6() ? "[" + ip.to_string() + "]" + port : ip.to_string() + port;

@@ -86,6 +86,13 @@ TEST_CASE("listener: \"*\" takes IPv4 and IPv6, an IPv6 address by default only 
     const auto dialing = l.net->dial(to, {}, [&](dial_result r) { result = std::move(r); });
     l.until([&] { return result.link || result.error; });
     CHECK(result.error == boost::asio::error::connection_refused);
+
+    const auto both = l.net->listen(url("mqtt://[::]:0"), {.v6_only = false}, keep, {});
+    REQUIRE_MESSAGE(both.listener, both.detail);
+    to.port = both.listener->local().port;
+    const auto again = l.net->dial(to, {}, [&](dial_result r) { result = std::move(r); });
+    l.until([&] { return result.link != nullptr; });
+    CHECK(!result.error);
 }
 
 TEST_CASE("listener: a name is looked up") {

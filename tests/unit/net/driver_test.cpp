@@ -257,6 +257,20 @@ TEST_CASE("driver: a write that fails while reading is paused ends the connectio
     CHECK(d.b.closed->failed());
 }
 
+TEST_CASE("driver: a write that fails in the turn that paused reading ends the connection") {
+    loop l;
+    driven d(l);
+    d.b.send("unread");
+    d.b.on_data = [](std::string_view) { return false; };
+    d.b.on_turn = [&] { d.b.send("answer"); };
+    d.a.io->pause_reading();
+    d.a.send("last words");
+    d.a.io->close();
+    l.until([&] { return d.b.closed.has_value(); });
+    CHECK(d.b.received == "last words");
+    CHECK(d.b.closed->failed());
+}
+
 TEST_CASE("driver: close_after_flush lets a peer that is still sending read our last bytes") {
     loop l;
     driven d(l);
@@ -297,6 +311,23 @@ TEST_CASE("driver: both ends of a graceful close end without error, or with the 
     CHECK(*d.b.closed == asio::error::eof);
     CHECK(d.b.received == "last");
     l.io.run();  // nothing is left waiting
+}
+
+TEST_CASE("driver: a peer that has finished sending can still read all of a graceful close") {
+    loop l;
+    driven d(l);
+    d.a.io->pause_reading();
+    CHECK(!d.a.io->link().shutdown_send().error);
+    const std::string last = noise(10'000'000);
+    d.b.out.append(last);
+    d.b.io->close_after_flush();
+    CHECK(d.b.io->is_write_blocked());
+    l.settle();
+
+    d.a.io->resume_reading();
+    l.until([&] { return d.a.closed && d.b.closed; });
+    CHECK((d.a.received == last));
+    CHECK(!d.b.closed->failed());
 }
 
 TEST_CASE("driver: close_after_flush before start, as for a connection too many") {
