@@ -10,7 +10,9 @@
 
 #ifdef MARTLET_FUZZ_ASAN  // which has an operator new of its own, and counts
 
-#    include <sanitizer/allocator_interface.h>
+#    include <cstddef>
+
+extern "C" std::size_t __sanitizer_get_current_allocated_bytes();  // g++ has the function, but not its header
 
 std::size_t martlet::fuzz::memory_held() noexcept { return __sanitizer_get_current_allocated_bytes(); }
 
