@@ -218,6 +218,7 @@ void connection::on_deadline() {
 }
 
 void connection::ping() {
+    if (state_ != connection_state::open) return;  // nothing follows a DISCONNECT [MQTT-3.14.4-1]
     write(packets::pingreq{});
     if (ping_sent_ == never) ping_sent_ = present_->steady;
 }

@@ -211,7 +211,18 @@ void connection::send_auth(const packets::auth& answer) {
     if (version_ != protocol_version::v5 || state_ == connection_state::closing || state_ == connection_state::idle) {
         return;
     }
+    if (authentication_method_.empty()) {
+        // Without a method in CONNECT there is no AUTH [MQTT-4.12.0-6], [MQTT-4.12.0-7]. A broker whose owner wants one
+        // cannot go on; a client can.
+        if (role_ == role::broker) {
+            close_with({reason_code::bad_authentication_method, "MQTT-4.12.0-6", "AUTH without a method in CONNECT"});
+        }
+        return;
+    }
     packets::auth completed = answer;
+    if (!is_reason_of(packet_from(role_, packet_type::auth), static_cast<std::uint8_t>(answer.reason))) {
+        completed.reason = role_ == role::broker ? reason_code::success : reason_code::continue_authentication;
+    }
     completed.properties.authentication_method = authentication_method_;  // [MQTT-4.12.0-5]
     // A broker that asks for more expects an AUTH; a client that begins anew or answers does, too.
     if (role_ == role::broker) authenticating_ = completed.reason == reason_code::continue_authentication;
