@@ -17,7 +17,7 @@ function plain(text) {
 }
 
 function markdown(text) {
-    gsub(/[|*_<`]/, "\\\\&", text)
+    gsub(/[|*<`]/, "\\\\&", text)
     return text
 }
 

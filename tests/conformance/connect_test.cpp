@@ -563,7 +563,7 @@ TEST_CASE("5.0/MQTT-3.1.4-1 3.1.1/MQTT-3.1.4-1: a CONNECT whose form is wrong an
          {std::pair("03 21 00 00", "82"), std::pair("05 27 00 00 00 00", "82"), std::pair("02 17 02", "82"),
           std::pair("02 19 02", "82"), std::pair("06 21 00 0A 21 00 0A", "82"), std::pair("03 23 00 01", "81"),
           std::pair("02 7F 00", "81"), std::pair("04 16 00 01 'x'", "82")}) {
-        CAPTURE(properties);
+        CAPTURE(std::string(properties));
         broker_world world;
         auto& peer = world.dial(protocol_version::v5);
         peer.send_bytes(framed(0x10, bytes("00 04 'MQTT' 05 02 00 00 " + std::string(properties)) + field("c")));

@@ -60,7 +60,7 @@ TEST_CASE("5.0/MQTT-3.1.2-7 5.0/MQTT-3.1.2-8 3.1.1/MQTT-3.1.2-8: the will is pub
         for (const ending& how : endings(version)) {
             for (const bool durable : {false, true}) {
                 CAPTURE(name(version));
-                CAPTURE(how.name);
+                CAPTURE(std::string(how.name));
                 broker_world world({}, durable);
                 auto& watcher = watcher_of(world, version);
                 auto hello = with_will(version);
@@ -123,7 +123,7 @@ TEST_CASE("5.0/MQTT-3.1.2-10 3.1.1/MQTT-3.1.2-10: a will is published once") {
 TEST_CASE("3.1.1/MQTT-3.1.2-12: without the Will Flag nothing is published, however the connection ends") {
     for (const protocol_version version : every_version) {
         for (const ending& how : endings(version)) {
-            CAPTURE(how.name);
+            CAPTURE(std::string(how.name));
             broker_world world;
             auto& watcher = world.connect(version, "watcher");
             CHECK(watcher.subscribe("#") == reason_code::granted_qos_2);

@@ -139,7 +139,7 @@ void check_all_fields(std::string_view text, bool is_valid, std::string_view rul
         for (const field& f : string_fields()) {
             if (f.only_v5 && version != protocol_version::v5) continue;
             CAPTURE(name(version));
-            CAPTURE(f.name);
+            CAPTURE(std::string(f.name));
             CAPTURE(name(f.receiver));
             core_script peer(f.receiver, version);
             const packet what = f.make(text);
@@ -280,7 +280,7 @@ TEST_CASE("5.0/MQTT-1.5.5-1: an overlong variable byte integer is a Malformed Pa
              attempt{role::client, "30 07 00 01 't' 03 0B 81 00"},           //
              attempt{role::broker, "30 0A 00 01 't' 06 A6 00 00 00 00 00"},  // property identifier 26
          }) {
-        CAPTURE(text);
+        CAPTURE(std::string(text));
         core_script peer(receiver, protocol_version::v5);
         REQUIRE(peer.open());
         peer.send(text);

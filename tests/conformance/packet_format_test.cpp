@@ -167,7 +167,7 @@ TEST_CASE("3.1.1/MQTT-2.3.1-1: packet identifier 0 is a violation") {
                  attempt{role::client, "90 03 00 00 01", "90 04 00 00 00 01"},
              }) {
             CAPTURE(name(version));
-            CAPTURE(in_v3);
+            CAPTURE(std::string(in_v3));
             core_script peer(receiver, version);
             REQUIRE(peer.open());
             peer.send(v5 ? in_v5 : in_v3);

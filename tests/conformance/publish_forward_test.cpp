@@ -104,7 +104,7 @@ TEST_CASE("5.0/MQTT-3.3.2-3 3.1.1/MQTT-3.3.2-3: what a subscriber gets has a top
                                    "a/+/c", "a/+/#", "a//b", "+/+/+", "A/#",  "b/#"};
     for (const protocol_version version : every_version) {
         for (const char* const filter : filters) {
-            CAPTURE(filter);
+            CAPTURE(std::string(filter));
             broker_world world;
             auto& peer = world.connect(version, "c");
             CHECK(peer.subscribe(filter, qos::at_most_once) == reason_code::success);
