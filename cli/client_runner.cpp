@@ -69,7 +69,8 @@ void client_runner::handle(const client_event& event) {
     const bool native = profile_ == profile::native;
     switch (event.kind) {
         case client_event::kind_type::connected:
-            is_connected_ = was_connected_ = true;
+            was_connected_ = true;
+            if (std::exchange(has_told_loss_, false)) tell("Connected again.");
             version_ = event.info.version;
             if (on_connected_) on_connected_();
             break;
@@ -80,14 +81,11 @@ void client_runner::handle(const client_event& event) {
                 tell(connect_failure(event.cause, version_, destination(settings_), event.text, profile_).text);
             }
             break;
-        case client_event::kind_type::lost:
-            is_connected_ = false;
-            detail_ = event.text;
-            if (on_lost_) on_lost_();
-            break;
+        case client_event::kind_type::lost: detail_ = event.text; break;
         case client_event::kind_type::retry_in:
-            if (native && !is_finishing_)
+            if (native && !is_finishing_ && !std::exchange(has_told_loss_, true)) {
                 tell("Warning: no connection to " + destination(settings_) + "; trying again.");
+            }
             break;
         case client_event::kind_type::resubscribe_refused:
             tell("Warning: Subscription to '" + event.text + "' was denied: " + describe(event.cause));
@@ -95,14 +93,11 @@ void client_runner::handle(const client_event& event) {
         case client_event::kind_type::messages_dropped:
             tell("Warning: " + std::to_string(event.count) + " received messages were dropped: " + event.text);
             break;
-        case client_event::kind_type::queue_dropped:
-            tell("Warning: " + std::to_string(event.count) + " messages were dropped before they could be sent.");
-            break;
         case client_event::kind_type::stopped:
             has_told_stop_ = true;
             conclude();
             break;
-        default: break;
+        default: break;  // messages dropped from the queue: each has its own completion
     }
 }
 

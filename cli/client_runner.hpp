@@ -23,13 +23,11 @@ public:
 
     [[nodiscard]] boost::asio::io_context& io() noexcept { return io_; }
     [[nodiscard]] martlet::client& client() noexcept { return client_; }
-    [[nodiscard]] bool is_connected() const noexcept { return is_connected_; }
     [[nodiscard]] bool was_connected() const noexcept { return was_connected_; }
     [[nodiscard]] bool is_finishing() const noexcept { return is_finishing_; }
 
-    /// Called after each successful CONNECT, and after each loss that the client tries to mend.
+    /// Called after each successful CONNECT.
     void on_connected(std::function<void()> handler) { on_connected_ = std::move(handler); }
-    void on_lost(std::function<void()> handler) { on_lost_ = std::move(handler); }
 
     /// Ends with exit_timed_out after `limit`, taking leave as `how` says.
     void limit_time(std::chrono::milliseconds limit, disconnect_options how = {});
@@ -54,9 +52,8 @@ private:
     martlet::client client_;
     boost::asio::steady_timer limit_;
     std::function<void()> on_connected_;
-    std::function<void()> on_lost_;
     int exit_code_ = 0;
-    bool is_connected_ = false;
+    bool has_told_loss_ = false;
     bool was_connected_ = false;
     bool is_finishing_ = false;
 

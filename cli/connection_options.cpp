@@ -2,12 +2,14 @@
 
 #include <martlet/topic.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <random>
 #include <unistd.h>
 
 namespace martlet::cli {
@@ -15,6 +17,22 @@ namespace {
 
 constexpr std::uint32_t for_ever = 0xFFFF'FFFF;
 constexpr std::uint16_t tls_port = 8883;
+constexpr std::uint16_t inflight_default = 1'000;  // more adds nothing to the speed
+constexpr std::uint16_t inflight_default_3 = 20;   // before MQTT 5 the broker cannot say; Mosquitto stalls beyond
+
+bool is_version_5(const connection_settings& settings) {
+    return settings.version.value_or(protocol_version::v5) == protocol_version::v5;
+}
+
+/// MQTT 3.1 wants an identifier of 1 to 23 characters from every client.
+std::string random_id() {
+    static constexpr std::string_view signs = "abcdefghijklmnopqrstuvwxyz0123456789";
+    std::random_device random;
+    std::string id = "martlet-";
+    while (id.size() < 23)
+        id += signs[random() % signs.size()];
+    return id;
+}
 
 bool has_scheme(std::string_view url, std::string_view scheme) {
     if (url.size() < scheme.size()) return false;
@@ -144,10 +162,12 @@ bool read_id(const option& row, command_line& in, connection_settings& out) {
     return true;
 }
 
-bool read_text(command_line& in, std::optional<std::string>& out) {
+bool read_user_name(command_line& in, connection_settings& out) {
     const std::optional<std::string_view> text = in.value();
-    if (text) out = *text;
-    return text.has_value();
+    if (!text) return false;
+    if (!is_valid_utf8_string(*text)) return in.fail("Malformed UTF-8 in -u argument.\n");
+    out.user_name = *text;
+    return true;
 }
 
 /// Signs of a host or path that a URL may hold as they are.
@@ -244,7 +264,7 @@ bool read_connection_option(const option& row, command_line& in, connection_sett
             if (read_seconds(in, "Invalid connect timeout \"{}\".", limit)) out.connect_timeout = limit;
             return true;
         }
-        case option_id::user_name: read_text(in, out.user_name); return true;
+        case option_id::user_name: read_user_name(in, out); return true;
         case option_id::password:
             if (auto text = in.secret()) out.password = std::move(*text);
             return true;
@@ -254,7 +274,9 @@ bool read_connection_option(const option& row, command_line& in, connection_sett
                 out.will_topic = *topic;
             }
             return true;
-        case option_id::will_payload: read_text(in, out.will_payload); return true;
+        case option_id::will_payload:
+            if (const auto text = in.value()) out.will_payload = *text;
+            return true;
         case option_id::will_qos: read_qos(in, "Invalid will QoS {}.\n", out.will_qos); return true;
         case option_id::will_retain: out.will_retain = true; return true;
         case option_id::debug: out.debug = true; return true;
@@ -267,11 +289,12 @@ bool finish_connection_options(command_line& in, connection_settings& settings) 
     if (in.failed()) return false;
     if (settings.will_payload && !settings.will_topic) return in.fail("Will payload given, but no will topic given.");
     if (settings.will_retain && !settings.will_topic) return in.fail("Will retain given, but no will topic given.");
+    if (settings.host.empty()) return in.fail("Invalid host given: it must not be empty.");
     if (settings.port == tls_port && settings.unix_path.empty() && !settings.no_tls) {
         return in.fail("TLS, which port 8883 means, is not supported yet; --no-tls connects there without it.");
     }
 
-    const bool version_5 = settings.version.value_or(protocol_version::v5) == protocol_version::v5;
+    const bool version_5 = is_version_5(settings);
     if (settings.properties.any && !version_5) return in.fail("--property needs MQTT 5, but -V asks for an older one.");
     if (settings.properties.session_expiry_interval)
         settings.session_expiry = settings.properties.session_expiry_interval;
@@ -284,8 +307,11 @@ bool finish_connection_options(command_line& in, connection_settings& settings) 
             return in.fail("You must provide a client id if you are using an infinite session expiry interval.");
         }
     }
-    if (!version_5 && settings.version == protocol_version::v3_1 && settings.password && !settings.user_name) {
+    if (!version_5 && settings.password && !settings.user_name) {
         return in.fail("A password (-P) needs a user name (-u) before MQTT 5.");
+    }
+    if (!version_5 && settings.session_expiry && in.profile() == profile::native) {
+        return in.fail("-x needs MQTT 5, but -V asks for an older one.");
     }
     return true;
 }
@@ -301,6 +327,7 @@ client_options to_client_options(const connection_settings& settings) {
         options.urls = {"mqtt://" + host + ":" + std::to_string(settings.port.value_or(1883))};
     }
     if (settings.id) options.client_id = *settings.id;
+    if (options.client_id.empty() && settings.version == protocol_version::v3_1) options.client_id = random_id();
     if (settings.id_prefix) options.client_id = *settings.id_prefix + std::to_string(::getpid());
     options.version = settings.version;
     options.session = settings.keep_session ? session_mode::resume : session_mode::fresh;
@@ -311,12 +338,8 @@ client_options to_client_options(const connection_settings& settings) {
     options.keep_alive = std::chrono::seconds(settings.keep_alive);
     if (settings.connect_timeout) options.connect_timeout = *settings.connect_timeout;
 
-    // Before MQTT 5 the broker cannot say how many it takes; Mosquitto stalls beyond 20.
-    if (settings.inflight_max) {
-        options.inflight_max = *settings.inflight_max;
-    } else if (settings.version && *settings.version != protocol_version::v5) {
-        options.inflight_max = 20;
-    }
+    options.inflight_max =
+        settings.inflight_max.value_or(is_version_5(settings) ? inflight_default : inflight_default_3);
     if (p.receive_maximum) options.receive_maximum = *p.receive_maximum;
     if (p.maximum_packet_size) options.packet_size_max = *p.maximum_packet_size;
     if (p.topic_alias_maximum) options.topic_alias_maximum = *p.topic_alias_maximum;

@@ -9,18 +9,6 @@
 namespace martlet::cli {
 namespace {
 
-/// The return code of CONNACK before MQTT 5, which the client maps onto reason codes. MQTT 3.1.1 §3.2.2.3.
-int return_code(reason_code reason) {
-    switch (reason) {
-        case reason_code::unsupported_protocol_version: return 1;
-        case reason_code::client_identifier_not_valid: return 2;
-        case reason_code::server_unavailable: return 3;
-        case reason_code::bad_user_name_or_password: return 4;
-        case reason_code::not_authorized: return 5;
-        default: return static_cast<int>(reason);
-    }
-}
-
 /// Mosquitto's words for the return codes 1 to 5.
 std::string_view return_code_text(int code) {
     switch (code) {
@@ -37,15 +25,15 @@ bool is_reason(const error_code& cause) { return cause.category() == reason_cate
 bool is_errc(const error_code& cause) { return cause.category() == errc_category(); }
 
 failure refusal(reason_code reason, std::optional<protocol_version> version) {
+    const int code = connack_code(reason, version.value_or(protocol_version::v5));
     if (version.value_or(protocol_version::v5) != protocol_version::v5) {
-        const int code = return_code(reason);
         return {"Connection error: " + std::string(return_code_text(code)), code};
     }
     std::string text = "Connection error: " + std::string(to_string(reason));
     if (reason == reason_code::unsupported_protocol_version) {
         text += ". Try connecting to an MQTT v5 broker, or use MQTT v3.x mode.";
     }
-    return {std::move(text), static_cast<int>(reason)};
+    return {std::move(text), code};
 }
 
 int exit_code_of(errc e) {
@@ -103,6 +91,21 @@ failure publish_failure(const error_code& cause) {
         case errc::qos_not_supported: return {"Message QoS not supported on broker, try a lower QoS", exit_code_of(e)};
         default: return {describe(cause), exit_code_of(e)};
     }
+}
+
+// The client maps return codes onto reason codes. MQTT 3.1.1 §3.2.2.3.
+int connack_code(reason_code reason, protocol_version version) noexcept {
+    if (version != protocol_version::v5) {
+        switch (reason) {
+            case reason_code::unsupported_protocol_version: return 1;
+            case reason_code::client_identifier_not_valid: return 2;
+            case reason_code::server_unavailable: return 3;
+            case reason_code::bad_user_name_or_password: return 4;
+            case reason_code::not_authorized: return 5;
+            default: break;
+        }
+    }
+    return static_cast<int>(reason);
 }
 
 std::string describe(const error_code& cause) {

@@ -28,6 +28,9 @@ struct failure {
 /// A message could not be published.
 [[nodiscard]] failure publish_failure(const error_code& cause);
 
+/// What CONNACK said in the version's own numbers: 0 to 5 before MQTT 5.
+[[nodiscard]] int connack_code(reason_code reason, protocol_version version) noexcept;
+
 /// "Not authorized": the peer's or the system's words, without a full stop.
 [[nodiscard]] std::string describe(const error_code& cause);
 

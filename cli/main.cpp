@@ -7,6 +7,7 @@
 #include "pub.hpp"
 #include "sub.hpp"
 
+#include <array>
 #include <csignal>
 #include <cstddef>
 #include <cstdio>
@@ -52,6 +53,13 @@ int run_subcommand(std::span<char* const> words) {
     if (word == "--version") {
         print(std::string(version_text()) + '\n', stdout);
         return exit_ok;
+    }
+    if (word == "help" && words.size() == 2) {
+        if (const invocation* const found = find(subcommands, words[1])) {
+            std::string help = "--help";
+            const std::array<char*, 1> arguments = {help.data()};
+            return found->run(arguments, found->manners, "martlet " + std::string(words[1]));
+        }
     }
     if (word == "--help" || word == "help") {
         print(overview(), words.empty() ? stderr : stdout);

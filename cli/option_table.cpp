@@ -166,7 +166,7 @@ constexpr auto table = std::to_array<option>({
      "mqttv5 or 5, mqttv311 or 311, mqttv31 or 31. Default: 5, and 311 if the broker does not know 5."},
     {option_id::inflight_max, client, "-M", "", "N", connection, both,
      "-M argument given but max_inflight not specified.",
-     "At most N unacknowledged own messages of QoS 1 and 2. Default: what the broker allows; 20 before MQTT 5."},
+     "At most N unacknowledged own messages of QoS 1 and 2. Default 1000, before MQTT 5 20; a broker may want less."},
     {option_id::property, client, "-D", "--property", "PACKET NAME [KEY] VALUE", connection, both,
      "--property argument given but not enough arguments specified.",
      "An MQTT 5 property of the packet connect, publish, subscribe, unsubscribe, disconnect or will, "

@@ -1,5 +1,7 @@
 #include "packet_log.hpp"
 
+#include "failure.hpp"
+
 namespace martlet::cli {
 namespace {
 
@@ -66,12 +68,12 @@ void packet_log::on_sent(const packet& p, protocol_version, std::size_t) {
                p);
 }
 
-void packet_log::on_received(const packet& p, protocol_version, std::size_t) {
+void packet_log::on_received(const packet& p, protocol_version version, std::size_t) {
     std::visit(overloaded{
                    [&](const packets::connack& x) {
                        if (x.properties.assigned_client_identifier)
                            client_id_ = *x.properties.assigned_client_identifier;
-                       tell("received CONNACK (" + number(x.reason) + ")");
+                       tell("received CONNACK (" + std::to_string(connack_code(x.reason, version)) + ")");
                    },
                    [&](const packets::publish& x) { tell("received " + publish_text(x)); },
                    [&](const packets::suback& x) {

@@ -179,6 +179,9 @@ std::string check_value(const rule& r, const char* value, profile p, std::uint32
         case kind::pair:
             if (text.size() > 65'535) break;
             if (!is_valid_utf8_string(text)) return std::string("Malformed UTF-8 in property ") + r.name + ".\n";
+            if (r.id == property::response_topic && !is_valid_topic_name(text)) {
+                return "Invalid response topic '" + std::string(text) + "', does it contain '+' or '#'?";
+            }
             return {};
         case kind::binary:
             if (text.size() > 65'535) break;

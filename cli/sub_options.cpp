@@ -103,6 +103,13 @@ bool finish_sub_options(command_line& in, sub_settings& settings) {
     if (settings.filters.empty() && settings.unsubscribe.empty()) {
         return in.fail("You must specify a topic to subscribe to (-t) or unsubscribe from (-U).");
     }
+    const bool version_5 = settings.connection.version.value_or(protocol_version::v5) == protocol_version::v5;
+    const bool asks_for_5 = settings.no_local || settings.retain_as_published ||
+                            (settings.retain_handling != retain_handling::send && !settings.skip_retained);
+    if (asks_for_5 && !version_5 && in.profile() == profile::native) {
+        return in.fail(
+            "--no-local, --retain-as-published and --retain-handling need MQTT 5, but -V asks for an older one.");
+    }
     if (settings.skip_retained && settings.retained_only) {
         return in.fail("Combining '-R' and '--retained-only' makes no sense.");
     }

@@ -183,6 +183,19 @@ TEST_CASE("a connection that is lost before the message is through: exit code 7"
     CHECK(pub.err().rest().starts_with("Error: The connection was lost: "));
 }
 
+TEST_CASE("a payload that is too large: exit code 25") {
+    our_broker broker;
+    scratch_folder folder;
+    const std::string big = folder.file("big", std::string(17 * 1024 * 1024, 'x'));
+    const run_result r = run(our_pub(broker.port()) + strings{"-t", "a", "-f", big, "-q", "1"});
+    CHECK(r.status == 25);
+    CHECK(r.err == "Warning: Publish 1 failed: Message payload is too large.\n");
+    const run_result lines =
+        run(our_pub(broker.port()) + strings{"-t", "a", "-l", "-q", "1"}, "1\n" + contents_of(big) + "\n3\n");
+    CHECK(lines.status == 25);
+    CHECK(lines.err == "Warning: Publish 2 failed: Message payload is too large.\n");
+}
+
 TEST_CASE("a server that never answers: -W and --connect-timeout end with 27") {
     scripted_server server;
     const strings quick = {"-t", "a", "-W", "0.05"};

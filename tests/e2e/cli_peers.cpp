@@ -29,8 +29,8 @@ int listen_somewhere(std::uint16_t& port) {
     return s;
 }
 
-strings broker_words(const strings& more) {
-    strings words = {martlet_tool(), "broker", "-p", "0"};
+strings broker_words(const strings& more, const std::string& port) {
+    strings words = {martlet_tool(), "broker", "-p", port};
     words.insert(words.end(), more.begin(), more.end());
     return words;
 }
@@ -39,7 +39,8 @@ strings broker_words(const strings& more) {
 
 std::string martlet_tool() { return MARTLET_TOOL; }
 
-our_broker::our_broker(const strings& more_options) : program_(broker_words(more_options)) {
+our_broker::our_broker(const strings& more_options, const std::string& port)
+    : program_(broker_words(more_options, port)) {
     const std::string line = program_.out().line();
     constexpr std::string_view expected = "listening on 127.0.0.1:";
     REQUIRE_MESSAGE(line.starts_with(expected), line);

@@ -14,10 +14,10 @@ namespace martlet::test {
 /// The program under test.
 [[nodiscard]] std::string martlet_tool();
 
-/// `martlet broker` on a port of its own.
+/// `martlet broker`, on a port of its own unless one is given.
 class our_broker {
 public:
-    explicit our_broker(const strings& more_options = {});
+    explicit our_broker(const strings& more_options = {}, const std::string& port = "0");
     [[nodiscard]] std::string port() const { return std::to_string(port_); }
     [[nodiscard]] process& program() noexcept { return program_; }
 

@@ -1,6 +1,7 @@
 // pub and sub through our broker: what goes in comes out.
 #include "e2e/cli_tools.hpp"
 
+#include <memory>
 #include <signal.h>
 #include <string>
 
@@ -147,6 +148,43 @@ TEST_CASE("pub -l: lines are published as they come through a pipe") {
     }
     pub.close_input();
     CHECK(pub.wait() == 0);
+    CHECK(sub.wait() == 0);
+}
+
+TEST_CASE("sub: a reader that does not read holds up nothing but itself") {
+    our_broker broker;
+    scratch_folder folder;
+    prepare(broker.port());
+    const std::string text = numbered_lines(20'000);  // many times what a pipe holds
+    process sub = subscribe(our_sub(broker.port()) + strings{"-t", "lines", "-C", "20001", "-q", "1"});
+    const run_result pub =
+        run_with_file(our_pub(broker.port()) + strings{"-t", "lines", "-l", "-q", "1"}, folder.file("in", text));
+    CHECK(pub.status == 0);
+    CHECK(sub.out().rest() == text);
+    CHECK(sub.wait() == 0);
+}
+
+TEST_CASE("pub -l, sub: a broker that comes back is found again, and no line is lost") {
+    auto broker = std::make_unique<our_broker>();
+    const std::string port = broker->port();
+    process sub(our_sub(port) + strings{"-t", "lines", "-q", "1", "-d"});
+    REQUIRE(sub.err().line_with("Subscribed") != "");
+    process pub(our_pub(port) + strings{"-t", "lines", "-q", "1", "-l"});
+    pub.write("before\n");
+    CHECK(sub.out().line() == "before");
+
+    broker->program().signal(SIGKILL);
+    CHECK(sub.err().line_with("no connection") != "");
+    CHECK(pub.err().line_with("no connection") != "");
+    pub.write("while it was away\n");
+    broker = std::make_unique<our_broker>(strings{}, port);
+    REQUIRE(sub.err().line_with("Subscribed") != "");
+    CHECK(pub.err().line_with("Connected again") != "");
+    pub.write("after\n");
+    pub.close_input();
+    CHECK(pub.wait() == 0);
+    CHECK(sub.out().line_with("after") != "");  // the line before may have come while nobody was subscribed
+    sub.signal(SIGTERM);
     CHECK(sub.wait() == 0);
 }
 

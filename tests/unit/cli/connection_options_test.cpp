@@ -112,7 +112,23 @@ TEST_CASE("connection: client identifiers") {
     CHECK(read({"-I", "a", "-i", "b"}).error == "-i and -I argument cannot be used together.");
 }
 
+TEST_CASE("connection: MQTT 3.1 gets an identifier, since it needs one") {
+    const std::string id = client_of({"-V", "31"}).client_id;
+    CHECK(id.starts_with("martlet-"));
+    CHECK(id.size() == 23);
+    CHECK(id != client_of({"-V", "31"}).client_id);
+}
+
+TEST_CASE("connection: what older versions lack is not left out silently") {
+    CHECK(read({"-x", "5", "-V", "311"}).error == "-x needs MQTT 5, but -V asks for an older one.");
+    CHECK(read({"-P", "secret", "-V", "311"}).error == "A password (-P) needs a user name (-u) before MQTT 5.");
+    CHECK(read({"-P", "secret"}).error.empty());
+}
+
 TEST_CASE("connection: numbers out of range") {
+    CHECK(read({"-h", ""}).error == "Invalid host given: it must not be empty.");
+    CHECK(read({"-u", "\xff"}).error == "Malformed UTF-8 in -u argument.");
+    CHECK(read({"-i", "\xff"}).error == "Malformed UTF-8 in -i argument.");
     CHECK(read({"-p", "0"}).error == "Invalid port given: 0");
     CHECK(read({"-k", "4"}).error == "Invalid keepalive given, it must be between 5 and 65535 inclusive.");
     CHECK(read({"-k", "65536"}).error == "Invalid keepalive given, it must be between 5 and 65535 inclusive.");
@@ -122,8 +138,10 @@ TEST_CASE("connection: numbers out of range") {
     CHECK(client_of({"--connect-timeout", "0.25"}).connect_timeout == std::chrono::milliseconds(250));
 }
 
-TEST_CASE("connection: before MQTT 5 at most 20 messages are in flight unless -M says otherwise") {
-    CHECK(client_of({}).inflight_max == 65'535);
+TEST_CASE(
+    "connection: 1,000 messages are in flight, before MQTT 5 at most 20 messages are in flight unless -M says "
+    "otherwise") {
+    CHECK(client_of({}).inflight_max == 1'000);
     CHECK(client_of({"-V", "311"}).inflight_max == 20);
     CHECK(client_of({"-V", "311", "-M", "1000"}).inflight_max == 1'000);
 }

@@ -67,6 +67,8 @@ TEST_CASE("-D: each complaint as mosquitto has it") {
           "Property value (0) out of range for property receive-maximum.\n");
     CHECK(error_of({"publish", "message-expiry-interval", "1m"}, profile::native) ==
           "Property value (1m) out of range for property message-expiry-interval.");
+    CHECK(error_of({"publish", "response-topic", "a/#"}) ==
+          "Invalid response topic 'a/#', does it contain '+' or '#'?");
     CHECK(error_of({"publish", "content-type", "\xff"}) == "Malformed UTF-8 in property content-type.\n");
 }
 

@@ -68,6 +68,15 @@ TEST_CASE("sub: retained messages") {
     CHECK(error_of({"-t", "a", "-R", "--retained-only"}) == "Combining '-R' and '--retained-only' makes no sense.");
 }
 
+TEST_CASE("sub: options of MQTT 5 are refused for older versions") {
+    const std::string complaint =
+        "--no-local, --retain-as-published and --retain-handling need MQTT 5, but -V asks for an older one.";
+    CHECK(error_of({"-t", "a", "--no-local", "-V", "311"}) == complaint);
+    CHECK(error_of({"-t", "a", "--retain-as-published", "-V", "31"}) == complaint);
+    CHECK(error_of({"-t", "a", "-R", "-V", "311"}).empty());
+    CHECK(error_of({"-t", "a", "--retain-as-published", "-V", "311"}, profile::mosquitto).empty());
+}
+
 TEST_CASE("sub: a format is checked at once, and --pretty counts wherever it stands") {
     CHECK(error_of({"-t", "a", "-F", "%Z"}) == "Invalid format specifier 'Z'.");
     const sub_settings s = settings_of({"-t", "a", "-j", "--pretty"});
