@@ -37,6 +37,20 @@ std::uint64_t next_random(std::uint64_t& state) noexcept {  // splitmix64
 
 // ---- state
 
+std::string escaped(std::string_view text) {
+    std::string out;
+    for (const char c : text.substr(0, 256)) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte >= 0x20 && byte != 0x7F) {
+            out += c;
+        } else {
+            constexpr std::string_view digits = "0123456789abcdef";
+            out.append("\\x").append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
+        }
+    }
+    return out;
+}
+
 broker_state::broker_state(const broker_options& given, std::uint64_t seed, bool journal_on, const instant& start)
     : options(given),
       limits(limits_of(given)),

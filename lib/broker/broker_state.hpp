@@ -24,6 +24,9 @@
 
 namespace martlet::broker_impl {
 
+/// A string of a peer for the log: control characters as \xNN, and not more than 256 bytes.
+[[nodiscard]] std::string escaped(std::string_view text);
+
 /// Answers of the authenticator that have not been processed. Shared with the handlers, which may outlive the broker.
 struct answer_box {
     std::vector<std::pair<peer_id, authentication_answer>> answers;

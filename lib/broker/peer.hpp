@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -85,7 +86,18 @@ public:
     std::size_t dirty_at = 0;      ///< where it stands in the list
 
 private:
-    struct connect_data;
+    /// What a CONNECT asked for, kept while the authenticator thinks.
+    struct connect_data {
+        std::string client_id;
+        std::string user_name;
+        std::optional<stored_will> will;
+        std::uint32_t expiry_interval = 0;
+        std::uint16_t keep_alive = 0;
+        bool clean_start = true;
+        bool lower_expiry_told = false;
+    };
+    /// Retained messages wait while so much is unsent, so that a million of them cost one buffer at a time.
+    static constexpr std::size_t retained_output_max = 256 * 1024;
 
     void run();
     void settle();
