@@ -20,10 +20,8 @@ asio::awaitable<void> app(martlet::client& client, std::string topic, std::strin
 
 int main(int argc, char** argv) {
     asio::io_context io;
-    martlet::client client(io, {
-        .urls = {argc > 1 ? argv[1] : "mqtt://localhost"},
-        .reconnect = {.before_first_connect = false},
-    });
+    const auto* const url = argc > 1 ? argv[1] : "mqtt://localhost";
+    martlet::client client(io, {.urls = {url}, .reconnect = {.before_first_connect = false}});
 
     int exit_code = 0;
     client.async_run([&](martlet::error_code error) {

@@ -24,10 +24,8 @@ asio::awaitable<void> app(martlet::client& client, std::string filter) {
 
 int main(int argc, char** argv) {
     asio::io_context io;
-    martlet::client client(io.get_executor(), {
-        .urls = {argc > 1 ? argv[1] : "mqtt://localhost"},
-        .client_id = "pump-7",
-    });
+    const auto* const url = argc > 1 ? argv[1] : "mqtt://localhost";
+    martlet::client client(io, {.urls = {url}, .client_id = "pump-7"});
     const auto report = [&](std::exception_ptr error) {
         try {
             if (error) std::rethrow_exception(error);

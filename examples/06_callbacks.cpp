@@ -36,7 +36,7 @@ private:
             if (error) return;
             std::cout << message.topic() << ' ' << message.text() << '\n';
             states_.acknowledge(message);
-            client_.async_disconnect([](martlet::error_code) {});
+            client_.async_disconnect({.drain = true}, [](martlet::error_code) {});  // once the PUBACK is here, too
         });
     }
 
@@ -51,10 +51,8 @@ private:
 
 int main(int argc, char** argv) {
     asio::io_context io;
-    martlet::client client(io, {
-        .urls = {argc > 1 ? argv[1] : "mqtt://localhost"},
-        .reconnect = {.before_first_connect = false},
-    });
+    const auto* const url = argc > 1 ? argv[1] : "mqtt://localhost";
+    martlet::client client(io, {.urls = {url}, .reconnect = {.before_first_connect = false}});
     app example(client);
     example.start();
 

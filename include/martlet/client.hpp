@@ -94,9 +94,9 @@ inline constexpr bool is_none_of = (!std::is_same_v<T, Others> && ...);
 /// A completion token, and not by mistake an option: that is all that overload resolution has to know; whether it fits
 /// the signature is checked by async_initiate.
 template <class Token>
-concept completion_token = is_none_of<std::remove_cvref_t<Token>, publish_options, subscribe_options,
-                                      unsubscribe_options, disconnect_options, qos> &&
-                           !std::is_convertible_v<Token, std::chrono::milliseconds>;
+concept completion_token =
+    is_none_of<std::remove_cvref_t<Token>, publish_options, subscribe_options, unsubscribe_options, disconnect_options,
+               qos> && !std::is_convertible_v<Token, std::chrono::milliseconds>;
 
 }  // namespace detail
 
@@ -181,9 +181,9 @@ public:
     client(executor_type executor, client_options options);
     /// With the executor of an execution context, e.g. an io_context.
     template <class Context>
-        requires(std::is_convertible_v<typename Context::executor_type, executor_type> &&
-                 !std::is_same_v<Context, client>)
-    client(Context& context, client_options options) : client(executor_type(context.get_executor()), std::move(options)) {}
+    requires(std::is_convertible_v<typename Context::executor_type, executor_type> && !std::is_same_v<Context, client>)
+        client(Context& context, client_options options)
+        : client(executor_type(context.get_executor()), std::move(options)) {}
     /// For those who bring a network of their own: the library's tests and simulation.
     explicit client(detail::core_ptr core) noexcept;
     client(client&&) noexcept = default;

@@ -99,8 +99,8 @@ struct client_options {
     std::optional<std::string> password = {};  ///< bytes; without a user name in MQTT 5 only
     std::optional<will_options> will = {};
 
-    std::chrono::seconds keep_alive{60};                  ///< 0..65535; 0: off. A dead link is found within 1.5 times it
-    std::chrono::milliseconds connect_timeout{10'000};    ///< for each URL: from dialling to CONNACK
+    std::chrono::seconds keep_alive{60};                ///< 0..65535; 0: off. A dead link is found within 1.5 times it
+    std::chrono::milliseconds connect_timeout{10'000};  ///< for each URL: from dialling to CONNACK
     reconnect_options reconnect = {};
 
     /// Outgoing messages that wait for a connection, a packet id or the server's Receive Maximum.
@@ -114,10 +114,10 @@ struct client_options {
     inbox_limits unclaimed = {1'000, 1024 * 1024};  ///< received messages that no subscription of this client claims
 
     std::vector<owned_user_property> user_properties = {};  ///< of CONNECT, MQTT 5
-    bool request_response_information = false;         ///< MQTT 5 §3.1.2.11.6
+    bool request_response_information = false;              ///< MQTT 5 §3.1.2.11.6
 
-    std::shared_ptr<martlet::store> store = {};         ///< null: nothing survives the client
-    std::shared_ptr<packet_observer> observer = {};     ///< null: off
+    std::shared_ptr<martlet::store> store = {};      ///< null: nothing survives the client
+    std::shared_ptr<packet_observer> observer = {};  ///< null: off
 };
 
 // -- options of operations
@@ -136,9 +136,9 @@ struct publish_options {
 
 /// Of client::async_subscribe. MQTT 5 §3.8.3.1.
 struct subscribe_options {
-    martlet::qos qos = martlet::qos::exactly_once;  ///< the most that the server may use
-    bool no_local = false;                          ///< MQTT 5: not our own messages
-    bool retain_as_published = false;               ///< MQTT 5
+    martlet::qos qos = martlet::qos::exactly_once;                              ///< the most that the server may use
+    bool no_local = false;                                                      ///< MQTT 5: not our own messages
+    bool retain_as_published = false;                                           ///< MQTT 5
     martlet::retain_handling retain_handling = martlet::retain_handling::send;  ///< MQTT 5
     inbox_limits inbox = {};
     /// True: asking for the next message acknowledges nothing; subscription::acknowledge does.
@@ -158,13 +158,14 @@ struct disconnect_options {
     /// True: waits until every QoS 1 and 2 message is delivered and every QoS 0 message is written, reconnecting as need
     /// be; new publications are refused meanwhile.
     bool drain = false;
-    reason_code reason = reason_code::success;  ///< disconnect_with_will asks for the will
+    reason_code reason = reason_code::success;                  ///< disconnect_with_will asks for the will
     std::optional<std::uint32_t> session_expiry_interval = {};  ///< seconds, MQTT 5: another one than at CONNECT
     std::string_view reason_string = {};                        ///< MQTT 5
-    std::chrono::milliseconds timeout = no_timeout;  ///< then the connection is cut
+    std::chrono::milliseconds timeout = no_timeout;             ///< then the connection is cut
 };
 
-static_assert(std::is_trivially_destructible_v<publish_options> && std::is_trivially_destructible_v<subscribe_options> &&
+static_assert(std::is_trivially_destructible_v<publish_options> &&
+              std::is_trivially_destructible_v<subscribe_options> &&
               std::is_trivially_destructible_v<unsubscribe_options> &&
               std::is_trivially_destructible_v<disconnect_options>);
 
@@ -182,8 +183,8 @@ struct connection_info {
     protocol_version version = protocol_version::v5;
     bool session_present = false;
     reason_code reason = reason_code::success;
-    std::string client_id;  ///< ours, or the one that the server assigned
-    std::uint16_t keep_alive = 0;  ///< seconds in force; 0: off
+    std::string client_id;                      ///< ours, or the one that the server assigned
+    std::uint16_t keep_alive = 0;               ///< seconds in force; 0: off
     std::uint32_t session_expiry_interval = 0;  ///< seconds in force
     std::uint16_t receive_maximum = 65'535;
     std::uint32_t packet_size_max = 268'435'460;  ///< bytes
@@ -202,18 +203,18 @@ struct connection_info {
 /// What happened to the connection; see client::async_next_event.
 struct client_event {
     enum class kind_type : std::uint8_t {
-        connecting,       ///< `url`
-        connected,        ///< `info`
-        connect_failed,   ///< `url`, `cause`, `text`; `info` if the server refused: async_run goes on or ends with `cause`
-        lost,             ///< `cause`, `text`: an open connection ended
-        retry_in,         ///< `delay`: the next attempt
-        session_lost,     ///< the server had no session although we expected one
-        resubscribed,     ///< `count` filters were restored after session_lost
+        connecting,      ///< `url`
+        connected,       ///< `info`
+        connect_failed,  ///< `url`, `cause`, `text`; `info` if the server refused: async_run goes on or ends with `cause`
+        lost,            ///< `cause`, `text`: an open connection ended
+        retry_in,        ///< `delay`: the next attempt
+        session_lost,    ///< the server had no session although we expected one
+        resubscribed,    ///< `count` filters were restored after session_lost
         resubscribe_refused,  ///< `text`: a filter, `cause`: why; its subscription has ended
-        messages_dropped, ///< `count` received messages were dropped by a stated policy; `text` says which
-        queue_dropped,    ///< `count` outgoing messages were dropped by the queue's policy, or expired
-        version_changed,  ///< the server does not know the version; the next attempt uses `info.version`
-        stopped,          ///< async_run ends with `cause`
+        messages_dropped,     ///< `count` received messages were dropped by a stated policy; `text` says which
+        queue_dropped,        ///< `count` outgoing messages were dropped by the queue's policy, or expired
+        version_changed,      ///< the server does not know the version; the next attempt uses `info.version`
+        stopped,              ///< async_run ends with `cause`
     };
     kind_type kind{};
     std::string url;
@@ -230,16 +231,16 @@ struct client_statistics {
     std::uint64_t bytes_received = 0;
     std::uint64_t packets_sent = 0;
     std::uint64_t packets_received = 0;
-    std::uint64_t messages_sent = 0;       ///< PUBLISH packets
-    std::uint64_t messages_received = 0;   ///< PUBLISH packets
+    std::uint64_t messages_sent = 0;         ///< PUBLISH packets
+    std::uint64_t messages_received = 0;     ///< PUBLISH packets
     std::uint64_t messages_dropped_in = 0;   ///< received and dropped by policy
     std::uint64_t messages_dropped_out = 0;  ///< accepted and dropped: policy, expiry, too large, QoS 0 unsent
-    std::uint64_t connects = 0;            ///< successful ones
+    std::uint64_t connects = 0;              ///< successful ones
     std::uint64_t connect_failures = 0;
-    std::size_t queued = 0;                ///< outgoing messages that wait
+    std::size_t queued = 0;  ///< outgoing messages that wait
     std::size_t queued_bytes = 0;
-    std::size_t in_flight = 0;             ///< own QoS 1 and 2 messages without final acknowledgement
-    std::size_t unacknowledged = 0;        ///< received QoS 1 and 2 messages that the application has not acknowledged
+    std::size_t in_flight = 0;       ///< own QoS 1 and 2 messages without final acknowledgement
+    std::size_t unacknowledged = 0;  ///< received QoS 1 and 2 messages that the application has not acknowledged
     std::chrono::microseconds round_trip{0};  ///< of the last PINGREQ
     bool connected = false;
 };

@@ -1,6 +1,5 @@
 // The client with a thread of its own: each call starts the asynchronous operation and waits for its future.
 #include <martlet/blocking_client.hpp>
-
 #include <martlet/client.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -11,9 +10,9 @@
 #include <boost/asio/use_future.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <condition_variable>
 #include <future>
 #include <mutex>
-#include <condition_variable>
 #include <thread>
 #include <utility>
 
@@ -53,8 +52,10 @@ public:
     bool wait_connected(std::chrono::milliseconds timeout) {
         std::unique_lock lock(mutex_);
         const auto is_decided = [this] { return is_connected_ || has_ended_; };
-        if (timeout == no_timeout) changed_.wait(lock, is_decided);
-        else if (!changed_.wait_for(lock, timeout, is_decided)) return false;
+        if (timeout == no_timeout)
+            changed_.wait(lock, is_decided);
+        else if (!changed_.wait_for(lock, timeout, is_decided))
+            return false;
         if (!is_connected_) throw boost::system::system_error(end_ ? end_ : make_error_code(errc::not_running));
         return true;
     }

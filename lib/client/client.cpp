@@ -1,9 +1,8 @@
 // The public client: what its templates call. Everything else is client_core.
-#include <martlet/client.hpp>
-
 #include "client/client_core.hpp"
 #include "net/asio_network.hpp"
 
+#include <martlet/client.hpp>
 #include <martlet/topic.hpp>
 
 #include <boost/asio/dispatch.hpp>
@@ -28,7 +27,8 @@ constexpr std::size_t payload_size_max = 268'435'455;
 
 std::vector<owned_user_property> own(const user_property_list& views) {
     std::vector<owned_user_property> owned;
-    for (const auto& one : views) owned.emplace_back(one.name, one.value);
+    for (const auto& one : views)
+        owned.emplace_back(one.name, one.value);
     return owned;
 }
 
@@ -56,9 +56,12 @@ request_ptr<publish_request> make_request(client_core& core, std::string_view to
                                           const publish_options& options) {
     request_ptr<publish_request> request(new publish_request);
     request->timeout = options.timeout;
-    if (!is_valid_topic_name(topic)) request->error = errc::topic_invalid;
-    else if (bytes.size() > payload_size_max - topic.size()) request->error = errc::packet_too_large;
-    else request->error = check(options.properties);
+    if (!is_valid_topic_name(topic))
+        request->error = errc::topic_invalid;
+    else if (bytes.size() > payload_size_max - topic.size())
+        request->error = errc::packet_too_large;
+    else
+        request->error = check(options.properties);
     if (request->error) return request;
 
     std::optional<unix_time> expires_at;
@@ -112,8 +115,8 @@ namespace {
 template <class Result>
 void refuse(completion<void(error_code, Result)> handler, error_code why) {
     const asio::any_completion_executor fallback = asio::system_executor();
-    const auto executor = asio::prefer(asio::get_associated_executor(handler, fallback),
-                                       asio::execution::outstanding_work.tracked);
+    const auto executor =
+        asio::prefer(asio::get_associated_executor(handler, fallback), asio::execution::outstanding_work.tracked);
     asio::post(asio::system_executor(), [handler = std::move(handler), executor, why]() mutable {
         asio::dispatch(executor, [handler = std::move(handler), why]() mutable { std::move(handler)(why, Result()); });
     });

@@ -28,7 +28,8 @@ public:
     farewell(const farewell&) = delete;
     farewell& operator=(const farewell&) = delete;
     ~farewell() {
-        for (auto* const op : ended_) delete op;
+        for (auto* const op : ended_)
+            delete op;
     }
 
     void call() {
@@ -105,7 +106,8 @@ client_core::~client_core() {
         unlink(*op);
         delete op;
     }
-    for (auto* const op : ready_) delete op;
+    for (auto* const op : ready_)
+        delete op;
 }
 
 // -- operations
@@ -235,8 +237,10 @@ void client_core::receive(stream_ptr from, std::chrono::milliseconds timeout, co
         if (!self->begin(std::move(op), timeout)) return t.finish();
         self->engine_.acknowledge_taken(waited_for.get());
         (waited_for ? waited_for->waiters : self->unclaimed_waiters_).push_back(&started);
-        if (waited_for) self->serve(*waited_for);
-        else self->serve_unclaimed();
+        if (waited_for)
+            self->serve(*waited_for);
+        else
+            self->serve_unclaimed();
         t.finish();
     });
 }
@@ -302,7 +306,8 @@ void client_core::shut_down() noexcept {
 }
 
 void client_core::drop_operations() noexcept {
-    for (auto* const op : end_everything()) delete op;
+    for (auto* const op : end_everything())
+        delete op;
 }
 
 // Operations that have not ended get operation_aborted; all are the caller's now.
@@ -347,8 +352,10 @@ bool client_core::begin(std::unique_ptr<operation> owned, std::chrono::milliseco
         return false;
     }
     op.next = operations_;
-    if (operations_ != nullptr) operations_->previous = &op;
-    else work_ = asio::prefer(network_->executor(), asio::execution::outstanding_work.tracked);
+    if (operations_ != nullptr)
+        operations_->previous = &op;
+    else
+        work_ = asio::prefer(network_->executor(), asio::execution::outstanding_work.tracked);
     operations_ = &op;
     if (timeout.count() > 0) {
         op.deadline = engine_.time().steady + timeout;
@@ -358,8 +365,10 @@ bool client_core::begin(std::unique_ptr<operation> owned, std::chrono::milliseco
 }
 
 void client_core::unlink(operation& op) noexcept {
-    if (op.previous != nullptr) op.previous->next = op.next;
-    else operations_ = op.next;
+    if (op.previous != nullptr)
+        op.previous->next = op.next;
+    else
+        operations_ = op.next;
     if (op.next != nullptr) op.next->previous = op.previous;
     op.previous = op.next = nullptr;
     if (op.deadline == never) return;
@@ -396,19 +405,19 @@ void client_core::withdraw(operation& op, error_code why) {
     (void)pending_.take(op.token);
     op.fail(why);
     switch (op.kind) {
-    case operation_kind::publish:
-    case operation_kind::unsubscribe: break;
-    case operation_kind::subscribe: engine_.close(op.stream); break;
-    case operation_kind::receive:
-    case operation_kind::next_event: remove_waiter(op); break;
-    case operation_kind::run:
-        running_ = nullptr;
-        engine_.stop();
-        break;
-    case operation_kind::disconnect:
-        std::erase(disconnecting_, &op);
-        if (why == errc::operation_timeout) engine_.stop();
-        break;
+        case operation_kind::publish:
+        case operation_kind::unsubscribe: break;
+        case operation_kind::subscribe: engine_.close(op.stream); break;
+        case operation_kind::receive:
+        case operation_kind::next_event: remove_waiter(op); break;
+        case operation_kind::run:
+            running_ = nullptr;
+            engine_.stop();
+            break;
+        case operation_kind::disconnect:
+            std::erase(disconnecting_, &op);
+            if (why == errc::operation_timeout) engine_.stop();
+            break;
     }
     ready(op);
 }
@@ -426,14 +435,18 @@ void client_core::remove_waiter(operation& op) noexcept {
 void client_core::collect() {
     if (is_shut_down_) return;
     link_action action;
-    while (engine_.take_action(action)) obey(action);
+    while (engine_.take_action(action))
+        obey(action);
 
     engine_.take_outcomes(outcomes_);
-    for (const auto& outcome : outcomes_) settle(outcome);
+    for (const auto& outcome : outcomes_)
+        settle(outcome);
     engine_.take_woken(woken_);
     for (const auto& one : woken_) {
-        if (one) serve(static_cast<stream&>(*one));
-        else serve_unclaimed();
+        if (one)
+            serve(static_cast<stream&>(*one));
+        else
+            serve_unclaimed();
     }
     woken_.clear();
     if (engine_.take_blocked()) {
@@ -453,16 +466,16 @@ void client_core::settle(const operation_outcome& outcome) {
     auto* const op = pending_.take(outcome.who);
     if (op == nullptr) return;
     switch (op->kind) {
-    case operation_kind::publish:
-        static_cast<publish_operation*>(op)->succeed(outcome.error, publish_result{outcome.reason});
-        break;
-    case operation_kind::subscribe:
-        static_cast<subscribe_operation*>(op)->succeed(outcome.error, subscription(shared_from_this(), op->stream));
-        break;
-    case operation_kind::unsubscribe:
-        static_cast<unsubscribe_operation*>(op)->succeed(outcome.error, outcome.reasons);
-        break;
-    default: break;
+        case operation_kind::publish:
+            static_cast<publish_operation*>(op)->succeed(outcome.error, publish_result{outcome.reason});
+            break;
+        case operation_kind::subscribe:
+            static_cast<subscribe_operation*>(op)->succeed(outcome.error, subscription(shared_from_this(), op->stream));
+            break;
+        case operation_kind::unsubscribe:
+            static_cast<unsubscribe_operation*>(op)->succeed(outcome.error, outcome.reasons);
+            break;
+        default: break;
     }
     ready(*op);
 }
@@ -511,9 +524,12 @@ void client_core::serve_events() {
     client_event e;
     while (!event_waiters_.empty()) {
         auto& op = static_cast<event_operation&>(*event_waiters_.front());
-        if (engine_.take_event(e)) op.succeed({}, std::move(e));
-        else if (engine_.has_ended()) op.fail(errc::not_running);
-        else return;
+        if (engine_.take_event(e))
+            op.succeed({}, std::move(e));
+        else if (engine_.has_ended())
+            op.fail(errc::not_running);
+        else
+            return;
         event_waiters_.pop_front();
         ready(op);
     }
@@ -523,28 +539,28 @@ void client_core::serve_events() {
 
 void client_core::obey(const link_action& action) {
     switch (action.kind) {
-    case link_action::kind_type::dial:
-        dialing_ = network_->dial(action.to, {.timeout = action.timeout}, [this](net::dial_result result) {
-            const auto self = shared_from_this();
-            dialed(std::move(result));
-        });
-        break;
-    case link_action::kind_type::abandon:
-        if (driver_) driver_->close_after_flush();
-        [[fallthrough]];
-    case link_action::kind_type::cut:
-        dialing_.reset();
-        if (driver_) driver_->detach();
-        driver_.reset();
-        engine_.release_link();
-        break;
-    case link_action::kind_type::close:
-        if (driver_) driver_->close_after_flush();
-        break;
-    case link_action::kind_type::resume:
-        if (driver_) driver_->resume_reading();
-        break;
-    case link_action::kind_type::finished: finish_run(action.error); break;
+        case link_action::kind_type::dial:
+            dialing_ = network_->dial(action.to, {.timeout = action.timeout}, [this](net::dial_result result) {
+                const auto self = shared_from_this();
+                dialed(std::move(result));
+            });
+            break;
+        case link_action::kind_type::abandon:
+            if (driver_) driver_->close_after_flush();
+            [[fallthrough]];
+        case link_action::kind_type::cut:
+            dialing_.reset();
+            if (driver_) driver_->detach();
+            driver_.reset();
+            engine_.release_link();
+            break;
+        case link_action::kind_type::close:
+            if (driver_) driver_->close_after_flush();
+            break;
+        case link_action::kind_type::resume:
+            if (driver_) driver_->resume_reading();
+            break;
+        case link_action::kind_type::finished: finish_run(action.error); break;
     }
 }
 
@@ -564,7 +580,8 @@ void client_core::dialed(net::dial_result result) {
 void client_core::finish_run(error_code error) {
     // All that wait for the connection: they end before async_run does.
     fail_all(errc::not_running, false);
-    for (auto* const op : disconnecting_) ready(*op);
+    for (auto* const op : disconnecting_)
+        ready(*op);
     disconnecting_.clear();
     if (auto* const op = std::exchange(running_, nullptr)) {
         op->fail(error);
@@ -643,7 +660,8 @@ void client_core::call_ready() {
             core.ready_.insert(core.ready_.begin(), batch.begin() + static_cast<std::ptrdiff_t>(done), batch.end());
         }
     } calls{*this, batch};
-    while (calls.done < batch.size()) std::move(*batch[calls.done++]).invoke(here_);
+    while (calls.done < batch.size())
+        std::move(*batch[calls.done++]).invoke(here_);
 }
 
 // -- time
@@ -676,8 +694,10 @@ void client_core::commit() {
         if (!self) return;
         net::post(*self->network_, [self, error, number] {
             turn t(*self, true);
-            if (error) self->engine_.on_store_failed(error);
-            else self->engine_.on_committed(number);
+            if (error)
+                self->engine_.on_store_failed(error);
+            else
+                self->engine_.on_committed(number);
             t.finish();
         });
     });

@@ -136,16 +136,16 @@ private:
     std::unique_ptr<net::timer> timer_;
     steady_time timer_at_ = never;
 
-    operation* operations_ = nullptr;  // list of those that have not ended
-    std::vector<operation*> ready_;    // those that have, in order
-    pending pending_;                  // those that the engine knows
+    operation* operations_ = nullptr;                      // list of those that have not ended
+    std::vector<operation*> ready_;                        // those that have, in order
+    pending pending_;                                      // those that the engine knows
     std::multimap<steady_time, std::uint64_t> deadlines_;  // of operations, by id
     std::atomic<std::uint64_t> next_id_{1};
-    operation* running_ = nullptr;     // async_run
+    operation* running_ = nullptr;  // async_run
     std::vector<operation*> disconnecting_;
     std::deque<operation*> event_waiters_;
     std::deque<operation*> unclaimed_waiters_;
-    asio::any_io_executor work_;       // keeps the loop alive while operations are pending
+    asio::any_io_executor work_;  // keeps the loop alive while operations are pending
 
     std::vector<operation_outcome> outcomes_;  // reused
     std::vector<stream_state_ptr> woken_;      // reused

@@ -20,7 +20,8 @@ bool is_beyond(const inbox& box) noexcept {
 }
 
 bool has_room(const inbox& box) noexcept {
-    return box.bytes() <= box.limits().bytes_max / 2 && box.size() <= std::max<std::size_t>(box.limits().count_max / 2, 1);
+    return box.bytes() <= box.limits().bytes_max / 2 &&
+           box.size() <= std::max<std::size_t>(box.limits().count_max / 2, 1);
 }
 
 }  // namespace
@@ -34,7 +35,8 @@ void client_engine::deliver(const core::event& e) {
         shared_receipts_.emplace(e.number, static_cast<std::uint32_t>(streams.size()));
     }
     const message* copy = nullptr;
-    for (const auto& stream : streams) push(stream, e.message, e.number, copy);
+    for (const auto& stream : streams)
+        push(stream, e.message, e.number, copy);
 }
 
 void client_engine::push(const stream_state_ptr& stream, const packets::publish& message, core::receipt number,
@@ -52,8 +54,10 @@ void client_engine::push(const stream_state_ptr& stream, const packets::publish&
         return;
     }
     const bool is_counted = message.qos == qos::at_most_once || connection_->version() != protocol_version::v5;
-    if (copy == nullptr) copy = &stream->box.push(message, number, is_counted);
-    else stream->box.push(*copy);
+    if (copy == nullptr)
+        copy = &stream->box.push(message, number, is_counted);
+    else
+        stream->box.push(*copy);
     if (!stream->is_woken) wake(stream);
     if (stream->box.is_full()) check_full(*stream);
 }
@@ -61,8 +65,8 @@ void client_engine::push(const stream_state_ptr& stream, const packets::publish&
 void client_engine::push_unclaimed(const packets::publish& message, core::receipt number) {
     // Half of our Receive Maximum stays for those who want their messages.
     const bool is_v5 = connection_->version() == protocol_version::v5;
-    const auto count_max = std::min<std::size_t>(unclaimed_.limits().count_max,
-                                                 is_v5 ? std::max<std::size_t>(options_.receive_maximum / 2u, 1) : 65'535);
+    const auto count_max = std::min<std::size_t>(
+        unclaimed_.limits().count_max, is_v5 ? std::max<std::size_t>(options_.receive_maximum / 2u, 1) : 65'535);
     if (unclaimed_.size() < count_max && unclaimed_.bytes() < unclaimed_.limits().bytes_max) {
         (void)unclaimed_.push(message, number, true);
         unclaimed_woken_ = true;
@@ -97,7 +101,8 @@ void client_engine::wake(const stream_state_ptr& stream) {
 void client_engine::take_woken(std::vector<stream_state_ptr>& into) {
     into.clear();
     into.swap(woken_);
-    for (const auto& stream : into) stream->is_woken = false;
+    for (const auto& stream : into)
+        stream->is_woken = false;
     if (std::exchange(unclaimed_woken_, false)) into.push_back(nullptr);
 }
 
@@ -124,8 +129,10 @@ void client_engine::acknowledge(core::receipt number, reason_code reason) {
             shared_receipts_.erase(at);
         }
     }
-    if (is_linked_) connection_->acknowledge(number, reason);
-    else session_.received.acknowledge(number, reason);  // takes effect when the message comes again
+    if (is_linked_)
+        connection_->acknowledge(number, reason);
+    else
+        session_.received.acknowledge(number, reason);  // takes effect when the message comes again
 }
 
 void client_engine::after_take(stream_state* stream) {

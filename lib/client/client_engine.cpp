@@ -33,14 +33,14 @@ std::uint32_t session_expiry_of(const client_options& options) noexcept {
 std::vector<user_property> views_of(const std::vector<owned_user_property>& owned) {
     std::vector<user_property> views;
     views.reserve(owned.size());
-    for (const auto& [name, value] : owned) views.push_back({name, value});
+    for (const auto& [name, value] : owned)
+        views.push_back({name, value});
     return views;
 }
 
 bool are_valid(const std::vector<owned_user_property>& properties) noexcept {
-    return std::all_of(properties.begin(), properties.end(), [](const auto& p) {
-        return is_valid_utf8_string(p.first) && is_valid_utf8_string(p.second);
-    });
+    return std::all_of(properties.begin(), properties.end(),
+                       [](const auto& p) { return is_valid_utf8_string(p.first) && is_valid_utf8_string(p.second); });
 }
 
 constexpr std::size_t binary_size_max = 65'535;
@@ -109,8 +109,9 @@ error_code client_engine::check_options() {
     }
     if (!is_valid_utf8_string(options_.client_id)) return errc::client_id_invalid;
     if (options_.client_id.empty()) {
-        const bool needs_id = options_.version == protocol_version::v3_1 ||
-                              (options_.session == session_mode::resume && options_.version == protocol_version::v3_1_1);
+        const bool needs_id =
+            options_.version == protocol_version::v3_1 ||
+            (options_.session == session_mode::resume && options_.version == protocol_version::v3_1_1);
         if (needs_id) return errc::client_id_invalid;
     }
     if (options_.user_name && !is_valid_utf8_string(*options_.user_name)) return errc::string_invalid;
@@ -189,7 +190,8 @@ void client_engine::dial_now() {
     retry_at_ = never;
     dial_started_ = present_.steady;
     tell(client_event::kind_type::connecting);
-    actions_.push_back({link_action::kind_type::dial, endpoints_[reconnect_->endpoint()], options_.connect_timeout, {}});
+    actions_.push_back(
+        {link_action::kind_type::dial, endpoints_[reconnect_->endpoint()], options_.connect_timeout, {}});
 }
 
 void client_engine::on_dial_failed(error_code error, std::string detail) {
@@ -230,10 +232,14 @@ void client_engine::send_connect() {
     if (!is_v5 && client_id_.empty()) packet.clean_start = true;  // [MQTT-3.1.3-7] of 3.1.1
     packet.keep_alive = static_cast<std::uint16_t>(options_.keep_alive.count());
     packet.client_id = client_id_;
-    if (options_.user_name) packet.user_name = *options_.user_name;
-    else if (where.user_name) packet.user_name = *where.user_name;
-    if (options_.password) packet.password = *options_.password;
-    else if (where.password) packet.password = *where.password;
+    if (options_.user_name)
+        packet.user_name = *options_.user_name;
+    else if (where.user_name)
+        packet.user_name = *where.user_name;
+    if (options_.password)
+        packet.password = *options_.password;
+    else if (where.password)
+        packet.password = *where.password;
     if (!is_v5 && !packet.user_name) packet.password.reset();
     if (options_.will) {
         will_properties = views_of(options_.will->user_properties);
@@ -274,25 +280,26 @@ bool client_engine::on_bytes(std::string_view bytes) {
 }
 
 void client_engine::handle_events() {
-    while (is_linked_ && (connection_->is_closing() || may_read()) && connection_->next_event(event_)) handle(event_);
+    while (is_linked_ && (connection_->is_closing() || may_read()) && connection_->next_event(event_))
+        handle(event_);
 }
 
 void client_engine::handle(core::event& e) {
     switch (e.kind) {
-    case core::event_kind::message_received: return deliver(e);
-    case core::event_kind::publish_done: return outcome(e.who, e.error, e.reason);
-    case core::event_kind::connected: return on_connected(std::get<packets::connack>(e.other));
-    case core::event_kind::refused: return on_refused(std::get<packets::connack>(e.other));
-    case core::event_kind::subscribe_done: return on_suback(e.who, std::get<packets::suback>(e.other));
-    case core::event_kind::unsubscribe_done: return on_unsuback(e.who, std::get<packets::unsuback>(e.other));
-    case core::event_kind::pong_received: totals_.round_trip = e.elapsed; return;
-    case core::event_kind::disconnect_received: return on_server_disconnect(std::get<packets::disconnect>(e.other));
-    case core::event_kind::failed: return on_failed(e);
-    case core::event_kind::auth_received:  // we never offer a method
-    case core::event_kind::connect_received:
-    case core::event_kind::subscribe_received:
-    case core::event_kind::unsubscribe_received:
-    case core::event_kind::ping_received: return;
+        case core::event_kind::message_received: return deliver(e);
+        case core::event_kind::publish_done: return outcome(e.who, e.error, e.reason);
+        case core::event_kind::connected: return on_connected(std::get<packets::connack>(e.other));
+        case core::event_kind::refused: return on_refused(std::get<packets::connack>(e.other));
+        case core::event_kind::subscribe_done: return on_suback(e.who, std::get<packets::suback>(e.other));
+        case core::event_kind::unsubscribe_done: return on_unsuback(e.who, std::get<packets::unsuback>(e.other));
+        case core::event_kind::pong_received: totals_.round_trip = e.elapsed; return;
+        case core::event_kind::disconnect_received: return on_server_disconnect(std::get<packets::disconnect>(e.other));
+        case core::event_kind::failed: return on_failed(e);
+        case core::event_kind::auth_received:  // we never offer a method
+        case core::event_kind::connect_received:
+        case core::event_kind::subscribe_received:
+        case core::event_kind::unsubscribe_received:
+        case core::event_kind::ping_received: return;
     }
 }
 
@@ -307,8 +314,8 @@ void client_engine::on_connected(const packets::connack& connack) {
     if (p.assigned_client_identifier) client_id_ = *p.assigned_client_identifier;
     info.client_id = client_id_;
     info.keep_alive = connection_->keep_alive();
-    info.session_expiry_interval = p.session_expiry_interval.value_or(
-        info.version == protocol_version::v5 ? session_expiry_of(options_) : 0);
+    info.session_expiry_interval =
+        p.session_expiry_interval.value_or(info.version == protocol_version::v5 ? session_expiry_of(options_) : 0);
     info.receive_maximum = peer.receive_maximum;
     info.packet_size_max = peer.packet_size_max;
     info.topic_alias_maximum = peer.topic_alias_maximum;
@@ -320,7 +327,8 @@ void client_engine::on_connected(const packets::connack& connack) {
     info.reason_string = p.reason_string.value_or("");
     info.response_information = p.response_information.value_or("");
     info.server_reference = p.server_reference.value_or("");
-    for (const auto& one : p.user_properties) info.user_properties.emplace_back(one.name, one.value);
+    for (const auto& one : p.user_properties)
+        info.user_properties.emplace_back(one.name, one.value);
 
     state_ = state::open;
     version_is_known_ = true;
@@ -341,8 +349,8 @@ void client_engine::on_connected(const packets::connack& connack) {
         renew_subscriptions();
     }
     connected_before_ = true;
-    session_expected_ = version_ == protocol_version::v5 ? info.session_expiry_interval != 0
-                                                         : options_.session == session_mode::resume;
+    session_expected_ =
+        version_ == protocol_version::v5 ? info.session_expiry_interval != 0 : options_.session == session_mode::resume;
     if (journal_.on()) {
         journal_.record(core::session_row{session_.key(), client_id_, info.session_expiry_interval, {}, version_});
     }
@@ -358,8 +366,8 @@ void client_engine::on_refused(const packets::connack& connack) {
 
 void client_engine::on_server_disconnect(const packets::disconnect& packet) {
     // Also a DISCONNECT with reason 0 was not asked for.
-    const error_code cause = is_failure(packet.reason) ? make_error_code(packet.reason)
-                                                       : make_error_code(errc::connection_closed);
+    const error_code cause =
+        is_failure(packet.reason) ? make_error_code(packet.reason) : make_error_code(errc::connection_closed);
     link_ended(cause, std::string(packet.properties.reason_string.value_or("")), link_action::kind_type::abandon,
                is_fatal_disconnect(packet.reason));
 }
@@ -370,7 +378,8 @@ void client_engine::on_failed(const core::event& e) {
     std::string text(e.why.text);
     if (!e.why.rule.empty()) text.append(" [").append(e.why.rule).append("]");
     const bool is_dead = e.error == errc::keep_alive_timeout || e.error == errc::connect_timeout;
-    link_ended(e.error, std::move(text), is_dead ? link_action::kind_type::cut : link_action::kind_type::abandon, false);
+    link_ended(e.error, std::move(text), is_dead ? link_action::kind_type::cut : link_action::kind_type::abandon,
+               false);
 }
 
 void client_engine::on_link_closed(error_code error) {
@@ -422,8 +431,8 @@ void client_engine::link_ended(error_code cause, std::string text, link_action::
     const bool round_is_over = next.endpoint == 0;
     if (fatal) return finish(cause);
     if (was_open && !options_.reconnect.enabled) return finish(cause);
-    if (!was_open && round_is_over && (!options_.reconnect.enabled ||
-                                       (!options_.reconnect.before_first_connect && !connected_before_))) {
+    if (!was_open && round_is_over &&
+        (!options_.reconnect.enabled || (!options_.reconnect.before_first_connect && !connected_before_))) {
         return finish(cause);
     }
     dial(next.delay);
@@ -438,8 +447,10 @@ void client_engine::detach_connection() {
     totals_.messages_received += count.messages_received;
     totals_.messages_dropped_out += count.messages_dropped;
     totals_.bytes_sent += connection_->out().consumed();
-    for (auto& [id, r] : requests_) r.is_sent = false;
-    for (const auto who : std::exchange(waiting_for_room_, {})) outcome(who, {});
+    for (auto& [id, r] : requests_)
+        r.is_sent = false;
+    for (const auto who : std::exchange(waiting_for_room_, {}))
+        outcome(who, {});
     is_reading_ = true;
     is_blocked_hard_ = false;
 }
@@ -492,13 +503,15 @@ error_code client_engine::publish(core::outgoing what, bool& sent_at_once) {
     const bool is_qos_0 = what.qos == qos::at_most_once;
     if (is_qos_0 && who == 0 && connection_->out().size() >= output_size_max) return errc::queue_full;
     switch (connection_->send(std::move(what))) {
-    case core::send_result::dropped: return expires ? errc::message_expired : errc::queue_full;
-    case core::send_result::queued: break;
-    case core::send_result::sent:
-        if (!is_qos_0) break;
-        if (who != 0 && connection_->out().size() >= output_size_max) waiting_for_room_.push_back(who);
-        else sent_at_once = true;
-        break;
+        case core::send_result::dropped: return expires ? errc::message_expired : errc::queue_full;
+        case core::send_result::queued: break;
+        case core::send_result::sent:
+            if (!is_qos_0) break;
+            if (who != 0 && connection_->out().size() >= output_size_max)
+                waiting_for_room_.push_back(who);
+            else
+                sent_at_once = true;
+            break;
     }
     settle();
     return {};
@@ -521,7 +534,8 @@ error_code client_engine::publish_qos_0(std::string_view topic, std::string_view
 }
 
 void client_engine::on_output_drained() {
-    for (const auto who : std::exchange(waiting_for_room_, {})) outcome(who, {});
+    for (const auto who : std::exchange(waiting_for_room_, {}))
+        outcome(who, {});
     settle();
 }
 
@@ -530,7 +544,8 @@ void client_engine::on_output_drained() {
 // After every input and command: what has become possible by it.
 void client_engine::settle() {
     core::completion done;
-    while (session_.take_completion(done)) outcome(done.who, done.error, done.reason);
+    while (session_.take_completion(done))
+        outcome(done.who, done.error, done.reason);
     if (is_draining_ && farewell_.drain && is_running() && state_ != state::leaving && session_.queue_count() == 0 &&
         session_.sent.publish_count() == 0) {
         leave();
@@ -595,7 +610,8 @@ void client_engine::observe_output() {
     std::vector<std::string_view> views(out.size() / 4096 * 2 + 64);
     views.resize(out.gather(views));
     std::string bytes;
-    for (const auto view : views) bytes.append(view);
+    for (const auto view : views)
+        bytes.append(view);
     auto skip = observed_out_ - std::min(observed_out_, static_cast<std::size_t>(out.consumed()));
     observed_out_ = appended;
 

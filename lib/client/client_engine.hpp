@@ -153,7 +153,7 @@ private:
         std::vector<std::string> filters;  // UNSUBSCRIBE
         std::vector<owned_user_property> properties;
         bool is_sent = false;
-        bool is_renewal = false;           // after session_lost
+        bool is_renewal = false;  // after session_lost
     };
 
     // client_engine.cpp: links come and go
@@ -187,7 +187,8 @@ private:
 
     // client_delivery.cpp: received messages
     void deliver(const core::event& e);
-    void push(const stream_state_ptr& stream, const packets::publish& message, core::receipt number, const martlet::message*& copy);
+    void push(const stream_state_ptr& stream, const packets::publish& message, core::receipt number,
+              const martlet::message*& copy);
     void push_unclaimed(const packets::publish& message, core::receipt number);
     void claim_unclaimed(const stream_state_ptr& stream);
     void acknowledge(core::receipt number, reason_code reason);
@@ -216,9 +217,9 @@ private:
 
     state state_ = state::idle;
     protocol_version version_ = protocol_version::v5;
-    bool version_is_known_ = false;    // given, or negotiated
-    bool connected_before_ = false;    // in this run
-    bool session_expected_ = false;    // the server should have one
+    bool version_is_known_ = false;  // given, or negotiated
+    bool connected_before_ = false;  // in this run
+    bool session_expected_ = false;  // the server should have one
     bool is_draining_ = false;
     std::string client_id_;
     steady_time opened_{};
@@ -236,7 +237,8 @@ private:
 
     routes routes_;
     inbox unclaimed_;
-    std::unordered_map<core::receipt, std::uint32_t> shared_receipts_;  // messages of several streams: how many are not done
+    std::unordered_map<core::receipt, std::uint32_t>
+        shared_receipts_;  // messages of several streams: how many are not done
     std::vector<stream_state_ptr> woken_;
     bool unclaimed_woken_ = false;
     bool unclaimed_dropping_ = false;
@@ -255,7 +257,7 @@ private:
     core::read_buffer observed_in_;
     std::size_t observed_out_ = 0;  // bytes of this connection that were seen
 
-    client_statistics totals_;      // of connections that are gone
+    client_statistics totals_;  // of connections that are gone
     std::uint64_t told_dropped_ = 0;
 };
 

@@ -68,9 +68,7 @@ void client_engine::close(const stream_state_ptr& stream) {
         give_back(*stream);
         return settle();
     }
-    std::erase_if(requests_, [&](const auto& entry) {
-        return entry.second.stream == stream && !entry.second.is_sent;
-    });
+    std::erase_if(requests_, [&](const auto& entry) { return entry.second.stream == stream && !entry.second.is_sent; });
     const bool is_asked_for = !stream->granted.empty() || std::any_of(requests_.begin(), requests_.end(), [&](auto& e) {
         return e.second.stream == stream;
     });
@@ -125,14 +123,16 @@ void client_engine::send_requests() {
 error_code client_engine::send(std::uint64_t id, request& r) {
     std::vector<user_property> properties;
     if (!r.stream) {
-        for (const auto& [name, value] : r.properties) properties.push_back({name, value});
+        for (const auto& [name, value] : r.properties)
+            properties.push_back({name, value});
         packets::unsubscribe packet;
         packet.filters.assign(r.filters.begin(), r.filters.end());
         packet.properties.user_properties = properties;
         return connection_->unsubscribe(std::move(packet), id);
     }
     const auto& stream = *r.stream;
-    for (const auto& [name, value] : stream.user_properties) properties.push_back({name, value});
+    for (const auto& [name, value] : stream.user_properties)
+        properties.push_back({name, value});
     packets::subscribe packet;
     for (std::size_t i = 0; i < stream.requests.size(); ++i) {
         if (!r.is_renewal || stream.live[i]) packet.subscriptions.push_back(stream.requests[i]);
@@ -212,8 +212,8 @@ void client_engine::unsubscribed(std::string_view filter) {
     const std::vector<stream_state_ptr> streams(routes_.streams().begin(), routes_.streams().end());
     for (const auto& stream : streams) {
         // A SUBSCRIBE that is still under way was sent later than this UNSUBSCRIBE.
-        const bool is_pending = std::any_of(requests_.begin(), requests_.end(),
-                                            [&](const auto& e) { return e.second.stream == stream; });
+        const bool is_pending =
+            std::any_of(requests_.begin(), requests_.end(), [&](const auto& e) { return e.second.stream == stream; });
         if (is_pending && stream->granted.empty()) continue;
         for (std::size_t i = 0; i < stream->filters.size(); ++i) {
             if (stream->filters[i] == filter) stream->live[i] = false;
@@ -238,7 +238,8 @@ void client_engine::give_back(stream_state& stream) {
     for (const auto& m : stream.box.drain()) {
         if (m.receipt() == 0) continue;
         // With a session to be resumed the server sends it again; else nobody will ever want it.
-        if (options_.session == session_mode::fresh) acknowledge(m.receipt(), reason_code::implementation_specific_error);
+        if (options_.session == session_mode::fresh)
+            acknowledge(m.receipt(), reason_code::implementation_specific_error);
     }
     note_room(stream);
 }

@@ -52,13 +52,13 @@ public:
     virtual void connect_cancellation(const std::weak_ptr<client_core>& core) = 0;
 
     const operation_kind kind;
-    std::uint64_t id = 0;             ///< unique among the operations of a client
-    std::uint64_t token = 0;          ///< in the table of what the engine knows; 0: not there
+    std::uint64_t id = 0;     ///< unique among the operations of a client
+    std::uint64_t token = 0;  ///< in the table of what the engine knows; 0: not there
     steady_time deadline = never;
-    stream_ptr stream;                ///< receive, subscribe
-    std::span<message> room;          ///< receive_some
+    stream_ptr stream;        ///< receive, subscribe
+    std::span<message> room;  ///< receive_some
     bool is_ready = false;
-    operation* previous = nullptr;    // list of the core
+    operation* previous = nullptr;  // list of the core
     operation* next = nullptr;
 
 protected:

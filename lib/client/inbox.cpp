@@ -9,7 +9,8 @@ namespace martlet::detail {
 void message_ring::push(message&& m) {
     if (count_ == slots_.size()) {
         std::vector<message> larger(slots_.empty() ? 16 : slots_.size() * 2);
-        for (std::size_t i = 0; i < count_; ++i) larger[i] = std::move(at(i));
+        for (std::size_t i = 0; i < count_; ++i)
+            larger[i] = std::move(at(i));
         slots_ = std::move(larger);
         head_ = 0;
     }
@@ -67,7 +68,8 @@ message inbox::take() noexcept {
 
 std::size_t inbox::take(std::span<message> into) noexcept {
     const auto count = std::min(into.size(), waiting_.size());
-    for (auto& slot : into.first(count)) slot = take();
+    for (auto& slot : into.first(count))
+        slot = take();
     return count;
 }
 

@@ -49,9 +49,7 @@ public:
     void push(const message& m);
 
     /// At a bound: what comes now is beyond it.
-    [[nodiscard]] bool is_full() const noexcept {
-        return counted_ >= limits_.count_max || bytes_ >= limits_.bytes_max;
-    }
+    [[nodiscard]] bool is_full() const noexcept { return counted_ >= limits_.count_max || bytes_ >= limits_.bytes_max; }
     [[nodiscard]] std::size_t size() const noexcept { return waiting_.size(); }
     [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
@@ -72,8 +70,10 @@ public:
         message_ring rest;
         while (!waiting_.empty()) {
             auto m = remove_front();
-            if (predicate(std::as_const(m))) out.push_back(std::move(m));
-            else keep(rest, std::move(m));
+            if (predicate(std::as_const(m)))
+                out.push_back(std::move(m));
+            else
+                keep(rest, std::move(m));
         }
         waiting_ = std::move(rest);
         return out;
@@ -87,7 +87,8 @@ public:
     /// They count as acknowledged now: calls `acknowledge(receipt)` for each.
     template <class Function>
     void acknowledge_taken(Function acknowledge) {
-        for (const auto number : taken_) acknowledge(number);
+        for (const auto number : taken_)
+            acknowledge(number);
         taken_.clear();
     }
     /// One is acknowledged; false if it was not handed over here or is acknowledged already.

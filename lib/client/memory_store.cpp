@@ -16,17 +16,22 @@ public:
         for (const auto& [key, s] : sessions_) {
             auto& one = state.sessions.emplace_back();
             one.row = s.row;
-            for (const auto& [order, row] : s.outgoing) one.messages.outgoing.push_back(row);
-            for (const auto& [id, row] : s.received) one.messages.received.push_back(row);
-            for (const auto& [filter, row] : s.subscriptions) one.subscriptions.push_back(row);
+            for (const auto& [order, row] : s.outgoing)
+                one.messages.outgoing.push_back(row);
+            for (const auto& [id, row] : s.received)
+                one.messages.received.push_back(row);
+            for (const auto& [filter, row] : s.subscriptions)
+                one.subscriptions.push_back(row);
             if (s.will) one.wills.push_back(*s.will);
         }
-        for (const auto& [topic, row] : retained_) state.retained.push_back(row);
+        for (const auto& [topic, row] : retained_)
+            state.retained.push_back(row);
         done({}, std::move(state));
     }
 
     void commit(core::change_batch batch, commit_handler done) override {
-        for (auto& row : batch.rows) std::visit([this](auto& one) { apply(std::move(one)); }, row);
+        for (auto& row : batch.rows)
+            std::visit([this](auto& one) { apply(std::move(one)); }, row);
         done({}, batch.number);
     }
 

@@ -52,32 +52,28 @@ std::chrono::milliseconds reconnect_policy::next_delay() noexcept {
 
 bool is_fatal_refusal(reason_code reason) noexcept {
     switch (reason) {
-    case reason_code::malformed_packet:
-    case reason_code::protocol_error:
-    case reason_code::unsupported_protocol_version:
-    case reason_code::client_identifier_not_valid:
-    case reason_code::bad_user_name_or_password:
-    case reason_code::not_authorized:
-    case reason_code::banned:
-    case reason_code::bad_authentication_method:
-    case reason_code::topic_name_invalid:
-    case reason_code::payload_format_invalid:
-    case reason_code::retain_not_supported:
-    case reason_code::qos_not_supported:
-        return true;
-    default:
-        return false;
+        case reason_code::malformed_packet:
+        case reason_code::protocol_error:
+        case reason_code::unsupported_protocol_version:
+        case reason_code::client_identifier_not_valid:
+        case reason_code::bad_user_name_or_password:
+        case reason_code::not_authorized:
+        case reason_code::banned:
+        case reason_code::bad_authentication_method:
+        case reason_code::topic_name_invalid:
+        case reason_code::payload_format_invalid:
+        case reason_code::retain_not_supported:
+        case reason_code::qos_not_supported: return true;
+        default: return false;
     }
 }
 
 bool is_fatal_disconnect(reason_code reason) noexcept {
     switch (reason) {
-    case reason_code::not_authorized:
-    case reason_code::banned:
-    case reason_code::session_taken_over:
-        return true;
-    default:
-        return false;
+        case reason_code::not_authorized:
+        case reason_code::banned:
+        case reason_code::session_taken_over: return true;
+        default: return false;
     }
 }
 

@@ -15,8 +15,8 @@ namespace martlet::detail {
 class reconnect_policy {
 public:
     struct attempt {
-        std::size_t endpoint = 0;             ///< place in the list
-        std::chrono::milliseconds delay{0};   ///< from now
+        std::size_t endpoint = 0;            ///< place in the list
+        std::chrono::milliseconds delay{0};  ///< from now
     };
 
     /// `random_seed` is the only source of randomness. Requires: endpoint_count > 0.

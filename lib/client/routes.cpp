@@ -20,7 +20,8 @@ void add_once(std::vector<stream_state_ptr>& to, const stream_state_ptr& stream)
 }  // namespace
 
 void routes::add(const stream_state_ptr& stream) {
-    for (const auto& filter : stream->filters) has_rivals_ = has_rivals_ || find_filter(filter) != nullptr;
+    for (const auto& filter : stream->filters)
+        has_rivals_ = has_rivals_ || find_filter(filter) != nullptr;
     streams_.push_back(stream);
     by_identifier_[stream->identifier] = stream;
     cache_is_valid_ = false;

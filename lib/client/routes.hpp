@@ -26,7 +26,8 @@ public:
     /// The streams that claim the message, each once; valid until the next call.
     [[nodiscard]] std::span<const stream_state_ptr> match(const packets::publish& message);
     /// Another stream than `except` that has `filter` alive; null if none.
-    [[nodiscard]] stream_state* find_filter(std::string_view filter, const stream_state* except = nullptr) const noexcept;
+    [[nodiscard]] stream_state* find_filter(std::string_view filter,
+                                            const stream_state* except = nullptr) const noexcept;
     [[nodiscard]] std::span<const stream_state_ptr> streams() const noexcept { return streams_; }
 
     /// True if one of the live filters of `stream` matches.

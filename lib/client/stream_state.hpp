@@ -16,8 +16,8 @@ namespace martlet::detail {
 
 struct stream_state {
     enum class phase_type : std::uint8_t {
-        open,       ///< asked for or granted; messages are welcome
-        leaving,    ///< an UNSUBSCRIBE is under way: messages are acknowledged and thrown away
+        open,     ///< asked for or granted; messages are welcome
+        leaving,  ///< an UNSUBSCRIBE is under way: messages are acknowledged and thrown away
         ended,
     };
 
@@ -30,16 +30,16 @@ struct stream_state {
     std::vector<reason_code> granted;            ///< by filter; empty until the first SUBACK
     std::vector<bool> live;                      ///< by filter: not refused, not unsubscribed
     std::vector<owned_user_property> user_properties;
-    std::uint32_t identifier = 0;                ///< unique among this client's streams
+    std::uint32_t identifier = 0;  ///< unique among this client's streams
     inbox box;
     bool manual_acknowledgement = false;
     phase_type phase = phase_type::open;
-    error_code end_reason;        ///< why it ended
+    error_code end_reason;  ///< why it ended
 
     // the engine's bookkeeping
-    bool is_full = false;         ///< counted among the streams that hold up reading
-    bool is_woken = false;        ///< stands on the list of streams with news
-    bool is_dropping = false;     ///< the event about it was told
+    bool is_full = false;      ///< counted among the streams that hold up reading
+    bool is_woken = false;     ///< stands on the list of streams with news
+    bool is_dropping = false;  ///< the event about it was told
 
     [[nodiscard]] bool has_live_filter() const noexcept {
         for (const bool one : live) {

@@ -29,7 +29,8 @@ void teardown::shutdown() {
         }
         cores_.clear();
     }
-    for (const auto& core : cores) core->drop_operations();
+    for (const auto& core : cores)
+        core->drop_operations();
 }
 
 }  // namespace martlet::detail

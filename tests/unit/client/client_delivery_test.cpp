@@ -103,7 +103,8 @@ TEST_CASE("client_delivery: unclaimed messages wait for a subscription, unacknow
 TEST_CASE("client_delivery: unclaimed messages beyond the bound are refused, counted, and told once") {
     engine_script s({.session = session_mode::resume, .unclaimed = {.count_max = 2}});
     s.open({true, {}, {}});
-    for (int id = 1; id <= 4; ++id) s.send_message("a", "x", qos::at_least_once, id);
+    for (int id = 1; id <= 4; ++id)
+        s.send_message("a", "x", qos::at_least_once, id);
     CHECK(s.is_silent());  // acknowledgements leave in the order of arrival
     CHECK(s.engine.statistics().messages_dropped_in == 2);
     CHECK(s.count(kind::messages_dropped) == 1);
@@ -121,7 +122,8 @@ TEST_CASE("client_delivery: unclaimed messages beyond the bound are refused, cou
 TEST_CASE("client_delivery: unclaimed messages never take more than half of Receive Maximum") {
     engine_script s({.session = session_mode::resume, .receive_maximum = 10});
     s.open({true, {}, {}});
-    for (int id = 1; id <= 10; ++id) s.send_message("a", "x", qos::at_least_once, id);
+    for (int id = 1; id <= 10; ++id)
+        s.send_message("a", "x", qos::at_least_once, id);
 
     CHECK(s.engine.unclaimed().size() == 5);
 }
@@ -130,10 +132,12 @@ TEST_CASE("client_delivery: a full stream stops reading, and room resumes it") {
     engine_script s;
     s.open();
     const auto stream = s.subscribe("#", 1, {.count_max = 4});
-    for (int i = 0; i < 4; ++i) s.send_message("a", std::to_string(i));
+    for (int i = 0; i < 4; ++i)
+        s.send_message("a", std::to_string(i));
     CHECK_FALSE(s.is_reading);
 
-    for (int i = 0; i < 2; ++i) CHECK(s.receive(*stream) == std::to_string(i));
+    for (int i = 0; i < 2; ++i)
+        CHECK(s.receive(*stream) == std::to_string(i));
     CHECK(s.is_reading);
     CHECK(s.engine.statistics().messages_dropped_in == 0);
 }
@@ -143,12 +147,19 @@ TEST_CASE("client_delivery: what was read and not looked at comes first, and not
     s.open();
     const auto stream = s.subscribe("#", 1, {.count_max = 4});
     std::string many;
-    for (int i = 0; i < 50; ++i) many += std::string("\x30\x06\x00\x01" "a" "\x00", 6) + (i < 10 ? "0" : "") + std::to_string(i);
+    for (int i = 0; i < 50; ++i)
+        many += std::string(
+                    "\x30\x06\x00\x01"
+                    "a"
+                    "\x00",
+                    6) +
+                (i < 10 ? "0" : "") + std::to_string(i);
     s.send_bytes(many);
     CHECK_FALSE(s.is_reading);
     CHECK(stream->box.size() == 4);
 
-    for (int i = 0; i < 50; ++i) CHECK(std::stoi(s.receive(*stream)) == i);
+    for (int i = 0; i < 50; ++i)
+        CHECK(std::stoi(s.receive(*stream)) == i);
     CHECK(s.is_reading);
 }
 
@@ -169,7 +180,8 @@ TEST_CASE("client_delivery: while an operation awaits a reply, reading goes on a
     const auto stream = s.subscribe("#", 1, {.count_max = 2});
     CHECK_FALSE(s.publish("t", "x", qos::at_least_once, 5));
     const auto id = s.take<packets::publish>().id;
-    for (int i = 0; i < 6; ++i) s.send_message("a", std::to_string(i));
+    for (int i = 0; i < 6; ++i)
+        s.send_message("a", std::to_string(i));
     CHECK(s.is_reading);
     CHECK(stream->box.size() == 2);
     CHECK(s.engine.statistics().messages_dropped_in == 4);
@@ -197,14 +209,16 @@ TEST_CASE("client_delivery: before MQTT 5 QoS 1 is held up to a hard bound, then
     const auto stream = s.subscribe("#", 1, {.count_max = 3});
     CHECK_FALSE(s.publish("t", "x", qos::at_least_once, 5));
     (void)s.take<packets::publish>();
-    for (int id = 1; id <= 11; ++id) s.send_message("a", std::to_string(id), qos::at_least_once, id);
+    for (int id = 1; id <= 11; ++id)
+        s.send_message("a", std::to_string(id), qos::at_least_once, id);
     CHECK(s.is_reading);
     CHECK_FALSE(s.engine.take_blocked());
     s.send_message("a", "12", qos::at_least_once, 12);
 
     CHECK_FALSE(s.is_reading);
     CHECK(s.engine.take_blocked());
-    for (int id = 1; id <= 12; ++id) CHECK(s.receive(*stream) == std::to_string(id));
+    for (int id = 1; id <= 12; ++id)
+        CHECK(s.receive(*stream) == std::to_string(id));
     CHECK(s.is_reading);
     CHECK(s.engine.statistics().messages_dropped_in == 0);
 }
@@ -213,7 +227,8 @@ TEST_CASE("client_delivery: Receive Maximum is the bound of MQTT 5's QoS 1 and 2
     engine_script s({.receive_maximum = 20});
     s.open();
     const auto stream = s.subscribe("#", 1, {.count_max = 3});
-    for (int id = 1; id <= 20; ++id) s.send_message("a", "x", qos::at_least_once, id);
+    for (int id = 1; id <= 20; ++id)
+        s.send_message("a", "x", qos::at_least_once, id);
 
     CHECK(s.is_reading);
     CHECK(stream->box.size() == 20);

@@ -1,12 +1,10 @@
 // Links come and go: dialling, handshake, versions, losing, trying again, leaving.
 #include "engine_script.hpp"
-
 #include "support/bytes.hpp"
 
 #include <martlet/store.hpp>
 
 #include <boost/asio/error.hpp>
-
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -368,7 +366,8 @@ TEST_CASE("client_engine: publish_qos_0 takes valid topics, up to the bound of t
 
     const std::string payload(1000, 'x');
     std::size_t taken = 0;
-    while (!s.engine.publish_qos_0("a/b", payload, false, {})) ++taken;
+    while (!s.engine.publish_qos_0("a/b", payload, false, {}))
+        ++taken;
     CHECK(taken > 1000);
     CHECK(taken < 1100);
     CHECK(s.engine.publish_qos_0("a/b", payload, false, {}) == errc::queue_full);
@@ -394,7 +393,8 @@ TEST_CASE("client_engine: a full queue refuses") {
 
 TEST_CASE("client_engine: a full queue that drops its oldest tells whose it was") {
     engine_script s({.queue = {.count_max = 2, .policy = core::queue_policy::drop_oldest}});
-    for (core::token who = 1; who <= 3; ++who) CHECK_FALSE(s.publish("t", "x", qos::at_least_once, who));
+    for (core::token who = 1; who <= 3; ++who)
+        CHECK_FALSE(s.publish("t", "x", qos::at_least_once, who));
 
     CHECK(s.outcome_of(1)->error == errc::discarded);
     REQUIRE(s.last(kind::queue_dropped) != nullptr);

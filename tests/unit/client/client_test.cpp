@@ -1,8 +1,7 @@
 // The client's shell on real sockets of the loopback: tokens, cancellation, life cycle. The server is a script.
-#include <martlet/client.hpp>
-
 #include "support/decoded.hpp"
 
+#include <martlet/client.hpp>
 #include <martlet/core/codec.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -22,7 +21,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/asio/write.hpp>
-
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -35,20 +33,21 @@
 using namespace martlet;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
-using asio::ip::tcp;
 using asio::experimental::as_tuple;
+using asio::ip::tcp;
 
 namespace {
 
 // A server of one thought: it answers what a packet asks for, echoes what is published, and can be told not to.
 class scripted_server {
 public:
-    explicit scripted_server(asio::io_context& io)
-        : acceptor_(io, {asio::ip::make_address("127.0.0.1"), 0}) {
+    explicit scripted_server(asio::io_context& io) : acceptor_(io, {asio::ip::make_address("127.0.0.1"), 0}) {
         asio::co_spawn(io, serve(), asio::detached);
     }
 
-    [[nodiscard]] std::string url() const { return "mqtt://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()); }
+    [[nodiscard]] std::string url() const {
+        return "mqtt://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port());
+    }
     [[nodiscard]] bool has(packet_type type) const {
         for (const auto one : seen) {
             if (one == type) return true;
@@ -102,7 +101,8 @@ private:
                 input.erase(0, frame.packet.size());
             }
             if (output.empty()) continue;
-            auto [failed, written] = co_await asio::async_write(*socket_, asio::buffer(output), as_tuple(asio::use_awaitable));
+            auto [failed, written] =
+                co_await asio::async_write(*socket_, asio::buffer(output), as_tuple(asio::use_awaitable));
             if (failed) co_return;
         }
     }
@@ -220,7 +220,8 @@ TEST_CASE("client: a handler is never called from inside the initiating function
     }));
     is_inside = false;
     f.server.close();
-    while (calls < 4) f.io.run_one_for(10s);
+    while (calls < 4)
+        f.io.run_one_for(10s);
     CHECK(calls == 4);
 }
 
@@ -247,8 +248,7 @@ TEST_CASE("client: the handler's executor is honoured") {
     c.async_run(asio::detached);
     std::thread::id called_on;
     std::promise<void> called;
-    c.async_publish("t", "x", {.qos = qos::at_least_once},
-                    asio::bind_executor(pool, [&](error_code, publish_result) {
+    c.async_publish("t", "x", {.qos = qos::at_least_once}, asio::bind_executor(pool, [&](error_code, publish_result) {
                         called_on = std::this_thread::get_id();
                         asio::post(f.io, [&] {
                             c.stop();
@@ -285,8 +285,10 @@ TEST_CASE("client: cancelling an operation ends it, and harms nothing else") {
                     }));
     c.async_run(asio::detached);
     const std::function<void()> when_sent = [&] {
-        if (f.server.has(packet_type::publish)) signal.emit(asio::cancellation_type::terminal);
-        else asio::post(f.io, when_sent);
+        if (f.server.has(packet_type::publish))
+            signal.emit(asio::cancellation_type::terminal);
+        else
+            asio::post(f.io, when_sent);
     };
     asio::post(f.io, when_sent);
     f.run();
@@ -317,7 +319,7 @@ TEST_CASE("client: the time limit of an operation is its own affair") {
     client c(f.io, f.options());
     f.spawn([](client& me, scripted_server& peer) -> asio::awaitable<void> {
         auto [error, result] = co_await me.async_publish("t", "x", {.qos = qos::at_least_once, .timeout = 5ms},
-                                                        as_tuple(asio::use_awaitable));
+                                                         as_tuple(asio::use_awaitable));
         CHECK(error == errc::operation_timeout);
         auto [error2, none] = co_await me.async_subscribe("t", {.timeout = 5ms}, as_tuple(asio::use_awaitable));
         CHECK(error2 == errc::operation_timeout);
@@ -342,7 +344,8 @@ TEST_CASE("client: operations survive a lost connection") {
             is_done = true;
             timer.cancel();
         });
-        while (!peer.has(packet_type::publish)) co_await asio::post(asio::use_awaitable);
+        while (!peer.has(packet_type::publish))
+            co_await asio::post(asio::use_awaitable);
         peer.acknowledges = true;
         peer.hang_up();
         timer.expires_after(10s);
@@ -462,24 +465,32 @@ TEST_CASE("client: a loop that ends before the client's operations leaks nothing
         asio::io_context io;
         scripted_server server(io);
         client c(io, {.urls = {server.url()}});
-        asio::co_spawn(io, [](client& me) -> asio::awaitable<void> {
-            auto stream = co_await me.async_subscribe("t");
-            (void)co_await stream.async_receive();
-        }(c), asio::detached);
+        asio::co_spawn(
+            io,
+            [](client& me) -> asio::awaitable<void> {
+                auto stream = co_await me.async_subscribe("t");
+                (void)co_await stream.async_receive();
+            }(c),
+            asio::detached);
         c.async_run(asio::detached);
-        while (!server.has(packet_type::subscribe)) io.run_one_for(10s);
+        while (!server.has(packet_type::subscribe))
+            io.run_one_for(10s);
     }
     SUBCASE("client in the coroutine that waits for it") {
         asio::io_context io;
         scripted_server server(io);
-        asio::co_spawn(io, [](std::string url) -> asio::awaitable<void> {
-            const auto executor = co_await asio::this_coro::executor;
-            client c(executor, {.urls = {url}});
-            c.async_run(asio::detached);
-            auto stream = co_await c.async_subscribe("t");
-            (void)co_await stream.async_receive();
-        }(server.url()), asio::detached);
-        while (!server.has(packet_type::subscribe)) io.run_one_for(10s);
+        asio::co_spawn(
+            io,
+            [](std::string url) -> asio::awaitable<void> {
+                const auto executor = co_await asio::this_coro::executor;
+                client c(executor, {.urls = {url}});
+                c.async_run(asio::detached);
+                auto stream = co_await c.async_subscribe("t");
+                (void)co_await stream.async_receive();
+            }(server.url()),
+            asio::detached);
+        while (!server.has(packet_type::subscribe))
+            io.run_one_for(10s);
     }
 }
 
@@ -512,7 +523,8 @@ TEST_CASE("client: a handler that throws leaves the others their turn") {
         });
     }
     f.server.close();
-    for (int i = 0; i < 3; ++i) CHECK_THROWS_AS(f.io.run(), int);
+    for (int i = 0; i < 3; ++i)
+        CHECK_THROWS_AS(f.io.run(), int);
     CHECK(called == 3);
 }
 
@@ -523,12 +535,14 @@ TEST_CASE("client: publish says whether the message was taken, and writes once p
     CHECK(c.publish("+", "x") == errc::topic_invalid);
     f.spawn([](client& me) -> asio::awaitable<void> {
         auto stream = co_await me.async_subscribe("t");
-        for (int i = 0; i < 100; ++i) CHECK_FALSE(me.publish("t", std::to_string(i)));
+        for (int i = 0; i < 100; ++i)
+            CHECK_FALSE(me.publish("t", std::to_string(i)));
         std::vector<message> batch(64);
         int next = 0;
         while (next < 100) {
             const auto count = co_await stream.async_receive_some(batch);
-            for (std::size_t i = 0; i < count; ++i) CHECK(batch[i].text() == std::to_string(next++));
+            for (std::size_t i = 0; i < count; ++i)
+                CHECK(batch[i].text() == std::to_string(next++));
         }
         message one;
         CHECK_FALSE(stream.try_receive(one));
@@ -548,7 +562,8 @@ TEST_CASE("client: a million steps of one coroutine do not grow the stack") {
     client c(f.io, f.options());
     f.spawn([](client& me) -> asio::awaitable<void> {
         auto stream = co_await me.async_subscribe("t");
-        for (int i = 0; i < 20'000; ++i) co_await me.async_publish("t", "x");
+        for (int i = 0; i < 20'000; ++i)
+            co_await me.async_publish("t", "x");
         co_await me.async_disconnect();
     }(c));
     c.async_run(asio::detached);

@@ -43,13 +43,16 @@ public:
     /// Everything that the last call has led to.
     void run() {
         detail::link_action action;
-        while (engine.take_action(action)) obey(action);
+        while (engine.take_action(action))
+            obey(action);
         if (is_linked) hear_output();
         client_event e;
-        while (engine.take_event(e)) events.push_back(e);
+        while (engine.take_event(e))
+            events.push_back(e);
         std::vector<detail::operation_outcome> more;
         engine.take_outcomes(more);
-        for (auto& one : more) outcomes.push_back(std::move(one));
+        for (auto& one : more)
+            outcomes.push_back(std::move(one));
         std::vector<detail::stream_state_ptr> news;
         engine.take_woken(news);
         woken.insert(woken.end(), news.begin(), news.end());
@@ -103,7 +106,8 @@ public:
         engine.set_time(now);
     }
 
-    [[nodiscard]] detail::stream_state_ptr make_stream(std::vector<subscription_request> filters, inbox_limits limits = {}) {
+    [[nodiscard]] detail::stream_state_ptr make_stream(std::vector<subscription_request> filters,
+                                                       inbox_limits limits = {}) {
         auto stream = std::make_shared<detail::stream_state>(limits);
         stream->filters.reserve(filters.size());
         for (auto& one : filters) {
@@ -200,23 +204,23 @@ private:
     void obey(const detail::link_action& action) {
         using kind = detail::link_action::kind_type;
         switch (action.kind) {
-        case kind::dial: dialled.push_back(action.to); break;
-        case kind::abandon:
-            if (is_linked) hear_output();
-            [[fallthrough]];
-        case kind::cut:
-            if (std::exchange(is_linked, false)) ++closed_by_engine;
-            engine.release_link();
-            break;
-        case kind::close:
-            hear_output();
-            ++closed_by_engine;
-            is_linked = false;
-            engine.on_link_closed({});
-            engine.release_link();
-            break;
-        case kind::resume: is_reading = true; break;
-        case kind::finished: finished = action.error; break;
+            case kind::dial: dialled.push_back(action.to); break;
+            case kind::abandon:
+                if (is_linked) hear_output();
+                [[fallthrough]];
+            case kind::cut:
+                if (std::exchange(is_linked, false)) ++closed_by_engine;
+                engine.release_link();
+                break;
+            case kind::close:
+                hear_output();
+                ++closed_by_engine;
+                is_linked = false;
+                engine.on_link_closed({});
+                engine.release_link();
+                break;
+            case kind::resume: is_reading = true; break;
+            case kind::finished: finished = action.error; break;
         }
     }
 

@@ -1,4 +1,5 @@
 #include "client/inbox.hpp"
+
 #include "support/decoded.hpp"
 
 #include <doctest/doctest.h>
@@ -74,7 +75,8 @@ TEST_CASE("inbox: copies of a message may be dropped on another thread") {
     }
     other.join();
 
-    for (const auto& m : taken) CHECK(m.text() == std::string(40, 'x'));
+    for (const auto& m : taken)
+        CHECK(m.text() == std::string(40, 'x'));
 }
 
 TEST_CASE("inbox: properties, identifiers and alias are kept as they came") {
@@ -104,13 +106,15 @@ TEST_CASE("inbox: properties, identifiers and alias are kept as they came") {
 TEST_CASE("inbox: is full at its count, of counted messages only") {
     inbox box({.count_max = 2, .bytes_max = 1 << 20});
 
-    for (int i = 0; i < 5; ++i) (void)box.push(make("t", "x", qos::at_least_once), 1, false);
+    for (int i = 0; i < 5; ++i)
+        (void)box.push(make("t", "x", qos::at_least_once), 1, false);
     (void)box.push(make("t", "x"), 0, true);
     CHECK_FALSE(box.is_full());
     (void)box.push(make("t", "x"), 0, true);
     CHECK(box.is_full());
 
-    for (int i = 0; i < 6; ++i) (void)box.take();
+    for (int i = 0; i < 6; ++i)
+        (void)box.take();
     CHECK_FALSE(box.is_full());
 }
 
@@ -125,7 +129,8 @@ TEST_CASE("inbox: is full at its bytes") {
 
 TEST_CASE("inbox: what was taken is acknowledged once, together or one by one") {
     inbox box({});
-    for (core::receipt n = 1; n <= 3; ++n) (void)box.push(make("t", "x", qos::at_least_once), n, false);
+    for (core::receipt n = 1; n <= 3; ++n)
+        (void)box.push(make("t", "x", qos::at_least_once), n, false);
     std::array<message, 8> batch;
     CHECK(box.take(batch) == 3);
 
@@ -139,7 +144,8 @@ TEST_CASE("inbox: what was taken is acknowledged once, together or one by one") 
 
 TEST_CASE("inbox: extract takes what matches and keeps the order of the rest") {
     inbox box({});
-    for (const auto* topic : {"a", "b", "a", "c"}) (void)box.push(make(topic, topic), 0, true);
+    for (const auto* topic : {"a", "b", "a", "c"})
+        (void)box.push(make(topic, topic), 0, true);
 
     const auto taken = box.extract([](const message& m) { return m.topic() == "a"; });
 

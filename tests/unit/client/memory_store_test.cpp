@@ -31,8 +31,9 @@ TEST_CASE("memory_store: brings back what was committed, in order") {
     const auto s = memory_store();
     std::uint64_t committed = 0;
 
-    s->commit({7, {core::session_row{core::session_key{1}, "c", 60, {}, protocol_version::v5}, row(2), row(1),
-                   core::received_row{core::session_key{1}, packet_id{5}}}},
+    s->commit({7,
+               {core::session_row{core::session_key{1}, "c", 60, {}, protocol_version::v5}, row(2), row(1),
+                core::received_row{core::session_key{1}, packet_id{5}}}},
               [&](error_code error, std::uint64_t number) {
                   CHECK_FALSE(error);
                   committed = number;
@@ -54,8 +55,9 @@ TEST_CASE("memory_store: rows are replaced and erased") {
     const core::session_key key{1};
 
     s->commit({1, {row(1), row(2), core::received_row{key, packet_id{5}}}}, ignore);
-    s->commit({2, {row(1, core::outgoing_state::in_flight), core::erase_outgoing{key, 2},
-                   core::erase_received{key, packet_id{5}}}},
+    s->commit({2,
+               {row(1, core::outgoing_state::in_flight), core::erase_outgoing{key, 2},
+                core::erase_received{key, packet_id{5}}}},
               ignore);
 
     const auto state = load(*s);

@@ -1,7 +1,6 @@
 #include "client/pending.hpp"
 
 #include <boost/asio/io_context.hpp>
-
 #include <doctest/doctest.h>
 
 #include <memory>
@@ -15,7 +14,9 @@ namespace {
 
 boost::asio::io_context io;
 
-run_operation make() { return {operation_kind::run, [](error_code) {}, io.get_executor()}; }
+run_operation make() {
+    return {operation_kind::run, [](error_code) {}, io.get_executor()};
+}
 
 }  // namespace
 

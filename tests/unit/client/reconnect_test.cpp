@@ -40,7 +40,8 @@ TEST_CASE("reconnect: the delay doubles up to its maximum") {
     reconnect_policy policy(without_jitter(), 1, 1);
 
     std::vector<std::chrono::milliseconds> delays;
-    for (int i = 0; i < 6; ++i) delays.push_back(policy.after_failure().delay);
+    for (int i = 0; i < 6; ++i)
+        delays.push_back(policy.after_failure().delay);
 
     CHECK(delays == std::vector<std::chrono::milliseconds>{1s, 2s, 4s, 8s, 8s, 8s});
 }

@@ -25,7 +25,8 @@ std::vector<std::uint32_t> match(routes& r, std::string_view topic, std::vector<
     p.topic = topic;
     p.subscription_identifiers = std::span<const std::uint32_t>(identifiers);
     std::vector<std::uint32_t> found;
-    for (const auto& stream : r.match(p)) found.push_back(stream->identifier);
+    for (const auto& stream : r.match(p))
+        found.push_back(stream->identifier);
     return found;
 }
 
