@@ -914,6 +914,34 @@ TEST_CASE("encoded_size: is 0 for a Remaining Length over 268,435,455") {
     CHECK(encoded_size(p, v3_1_1) == 0);
 }
 
+// ---- what a fault says
+
+TEST_CASE("fault: its text names the field and what is wrong with it") {
+    struct row {
+        protocol_version version;
+        role receiver;
+        const char* encoded;
+        std::string_view text;
+    };
+    for (const row& row : {
+             row{v5, to_broker, "10 0E 00 04 'MQTT' 05 02 00 3C 00 00 01 FF",
+                 "Client Identifier is not well-formed UTF-8"},
+             row{v5, to_broker, "30 04 00 01 00 00", "Topic Name contains U+0000"},
+             row{v3_1_1, to_broker, "30 02 00 01", "Topic Name is cut short"},
+             row{v5, to_broker, "30 06 00 01 't' 02 01 02", "Payload Format Indicator has a value that is not allowed"},
+             row{v5, to_broker, "30 06 00 01 't' 02 0B 01", "Subscription Identifier is not allowed from this side"},
+             row{v5, to_broker, "30 07 00 01 't' 03 21 00 01", "Receive Maximum is not allowed in this packet"},
+             row{v5, to_broker, "30 08 00 01 't' 04 01 00 01 00", "Payload Format Indicator appears twice"},
+             row{v5, to_broker, "30 06 00 01 't' 02 23 00", "Topic Alias is cut short"},
+             row{v3_1_1, to_broker, "F0 00", "AUTH does not exist before MQTT 5"},
+             row{v3_1_1, to_broker, "D0 00", "A client must not send this packet"},
+             row{v3_1_1, to_client, "C0 00", "A server must not send this packet"},
+         }) {
+        CAPTURE(row.encoded);
+        CHECK(test::decode(bytes(row.encoded), row.version, row.receiver).why.text == row.text);
+    }
+}
+
 // ---- properties of all packets
 
 TEST_CASE("codec: decode(encode(x)) is x, for generated packets of all versions and both senders") {

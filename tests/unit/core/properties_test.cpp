@@ -424,6 +424,9 @@ TEST_CASE("property lists: end early, and within their bytes, if the bytes are n
         CHECK(pairs == (size >= 7 ? 1 : 0));
         CHECK(numbers == (size >= 9 ? 1 : 0));
     }
+    const std::string unknown = bytes("7F 26 00 01 'a' 00 01 '2'");
+    const user_property_list none = user_property_list::encoded(unknown, 1);
+    CHECK(none.begin() == none.end());
 }
 
 TEST_CASE("message_properties: survive being kept in encoded form, with and without their expiry") {
