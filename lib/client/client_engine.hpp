@@ -156,12 +156,15 @@ private:
         bool is_renewal = false;  // after session_lost
     };
 
-    // client_engine.cpp: links come and go
+    // client_connect.cpp: what is said at the beginning
     [[nodiscard]] error_code check_options();
-    void dial(std::chrono::milliseconds delay);
-    void dial_now();
+    [[nodiscard]] std::uint32_t session_expiry() const noexcept;
     void send_connect();
     void on_connected(const packets::connack& connack);
+
+    // client_link.cpp: links come and go
+    void dial(std::chrono::milliseconds delay);
+    void dial_now();
     void on_refused(const packets::connack& connack);
     void on_failed(const core::event& e);
     void on_server_disconnect(const packets::disconnect& packet);
@@ -170,6 +173,8 @@ private:
     void detach_connection();
     void leave();
     void finish(error_code error);
+
+    // client_engine.cpp: what happens on a link
     void handle_events();
     void handle(core::event& e);
     void tell(client_event::kind_type kind, error_code cause = {}, std::string text = {});

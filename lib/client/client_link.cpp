@@ -1,0 +1,204 @@
+// Links come and go: dialling, losing, trying again, leaving. What is said on them stands in client_connect.cpp.
+#include "client/client_engine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace martlet::detail {
+
+// -- life cycle
+
+error_code client_engine::start() {
+    if (is_running()) return errc::already_running;
+    if (const auto error = check_options()) return error;
+
+    if (!reconnect_) reconnect_.emplace(options_.reconnect, endpoints_.size(), random_seed_);
+    reconnect_->restart();
+    if (!version_is_known_) version_ = options_.version.value_or(protocol_version::v5);
+    version_is_known_ = version_is_known_ || options_.version.has_value();
+    connected_before_ = false;
+    session_expected_ = false;
+    is_draining_ = false;
+    dial_now();
+    return {};
+}
+
+error_code client_engine::disconnect(const disconnect_options& options, std::string reason_string) {
+    if (!is_running() || state_ == state::leaving) return errc::not_running;
+    farewell_ = options;
+    farewell_text_ = std::move(reason_string);
+    is_draining_ = true;
+    if (!options.drain) leave();
+    settle();
+    return {};
+}
+
+// Everything that is to be said is said, or need not be.
+void client_engine::leave() {
+    if (state_ != state::open) return finish({});
+    disconnect_properties properties;
+    properties.session_expiry_interval = farewell_.session_expiry_interval;
+    if (!properties.session_expiry_interval && options_.session == session_mode::fresh && session_expiry() != 0) {
+        properties.session_expiry_interval = 0;  // nobody will come back to it
+    }
+    if (!farewell_text_.empty()) properties.reason_string = farewell_text_;
+    connection_->disconnect(farewell_.reason, properties);
+    state_ = state::leaving;
+    actions_.push_back({link_action::kind_type::close, {}, {}, {}});
+}
+
+// The run is over. Session, queue and streams stay for the next one.
+void client_engine::finish(error_code error) {
+    if (!is_running()) return;
+    if (state_ != state::waiting) actions_.push_back({link_action::kind_type::cut, {}, {}, {}});
+    detach_connection();
+    state_ = state::ended;
+    retry_at_ = never;
+    for (auto& [id, r] : requests_) {
+        if (r.is_renewal || r.who == 0) continue;
+        outcome(r.who, errc::not_running);
+        if (r.stream) end(r.stream, errc::not_running);
+    }
+    std::erase_if(requests_, [](const auto& entry) { return entry.second.who != 0; });
+    tell(client_event::kind_type::stopped, error);
+    actions_.push_back({link_action::kind_type::finished, {}, {}, error});
+    settle();
+}
+
+// -- dialling
+
+void client_engine::dial(std::chrono::milliseconds delay) {
+    if (delay.count() == 0) return dial_now();
+    state_ = state::waiting;
+    retry_at_ = present_.steady + delay;
+    client_event e;
+    e.kind = client_event::kind_type::retry_in;
+    e.delay = delay;
+    push_event(std::move(e));
+}
+
+void client_engine::dial_now() {
+    state_ = state::dialing;
+    retry_at_ = never;
+    dial_started_ = present_.steady;
+    tell(client_event::kind_type::connecting);
+    actions_.push_back(
+        {link_action::kind_type::dial, endpoints_[reconnect_->endpoint()], options_.connect_timeout, {}});
+}
+
+void client_engine::on_dial_failed(error_code error, std::string detail) {
+    if (state_ != state::dialing) return;
+    if (error == boost::system::errc::timed_out) error = errc::connect_timeout;
+    link_ended(error, std::move(detail), link_action::kind_type::cut, false);
+    settle();
+}
+
+void client_engine::on_dialed() {
+    if (state_ != state::dialing) return;
+    state_ = state::handshake;
+    send_connect();
+}
+
+void client_engine::on_refused(const packets::connack& connack) {
+    const auto reason = connack.reason;
+    if (reason == reason_code::unsupported_protocol_version && try_other_version()) return;
+    link_ended(reason, std::string(connack.properties.reason_string.value_or("")), link_action::kind_type::abandon,
+               is_fatal_refusal(reason));
+}
+
+void client_engine::on_server_disconnect(const packets::disconnect& packet) {
+    // Also a DISCONNECT with reason 0 was not asked for.
+    const error_code cause =
+        is_failure(packet.reason) ? make_error_code(packet.reason) : make_error_code(errc::connection_closed);
+    link_ended(cause, std::string(packet.properties.reason_string.value_or("")), link_action::kind_type::abandon,
+               is_fatal_disconnect(packet.reason));
+}
+
+void client_engine::on_failed(const core::event& e) {
+    // A server of an older version may answer our CONNECT in a form that is none in ours.
+    if (state_ == state::handshake && e.error != errc::connect_timeout && try_other_version()) return;
+    std::string text(e.why.text);
+    if (!e.why.rule.empty()) text.append(" [").append(e.why.rule).append("]");
+    const bool is_dead = e.error == errc::keep_alive_timeout || e.error == errc::connect_timeout;
+    link_ended(e.error, std::move(text), is_dead ? link_action::kind_type::cut : link_action::kind_type::abandon,
+               false);
+}
+
+void client_engine::on_link_closed(error_code error) {
+    if (!is_linked_) return;
+    if (state_ == state::leaving) {
+        finish({});
+        return;
+    }
+    if (state_ != state::handshake && state_ != state::open) return;
+    if (!error) error = errc::connection_closed;
+    // A server that does not know MQTT 5 may just hang up.
+    const bool hung_up = state_ == state::handshake && error == errc::connection_closed;
+    if (!(hung_up && try_other_version())) link_ended(error, {}, link_action::kind_type::cut, false);
+    settle();
+}
+
+// -- after a link
+
+bool client_engine::try_other_version() {
+    if (version_is_known_ || version_ != protocol_version::v5) return false;
+    version_ = protocol_version::v3_1_1;
+    detach_connection();
+    actions_.push_back({link_action::kind_type::abandon, {}, {}, {}});
+    client_event e;
+    e.kind = client_event::kind_type::version_changed;
+    e.info.version = version_;
+    push_event(std::move(e));
+    dial_now();
+    return true;
+}
+
+void client_engine::link_ended(error_code cause, std::string text, link_action::kind_type how, bool fatal) {
+    const bool was_open = state_ == state::open;
+    if (state_ != state::dialing) actions_.push_back({how, {}, {}, {}});
+    detach_connection();
+    if (!was_open) ++totals_.connect_failures;
+    if (!version_is_known_) version_ = protocol_version::v5;  // what looked like an old server may have been restarting
+
+    client_event e;
+    e.kind = was_open ? client_event::kind_type::lost : client_event::kind_type::connect_failed;
+    e.url = to_string(endpoints_[reconnect_->endpoint()]);
+    e.cause = cause;
+    e.text = std::move(text);
+    push_event(std::move(e));
+
+    state_ = state::dialing;  // so that finish() ends a run
+    const auto lasted = std::chrono::duration_cast<std::chrono::milliseconds>(present_.steady - opened_);
+    const auto next = was_open ? reconnect_->after_loss(lasted) : reconnect_->after_failure();
+    const bool round_is_over = next.endpoint == 0;
+    if (fatal) return finish(cause);
+    if (was_open && !options_.reconnect.enabled) return finish(cause);
+    if (!was_open && round_is_over &&
+        (!options_.reconnect.enabled || (!options_.reconnect.before_first_connect && !connected_before_))) {
+        return finish(cause);
+    }
+    dial(next.delay);
+}
+
+void client_engine::detach_connection() {
+    if (!std::exchange(is_linked_, false)) return;
+    const auto& count = connection_->count();
+    totals_.packets_sent += count.packets_sent + count.messages_sent;
+    totals_.packets_received += count.packets_received;
+    totals_.messages_sent += count.messages_sent;
+    totals_.messages_received += count.messages_received;
+    totals_.messages_dropped_out += count.messages_dropped;
+    totals_.bytes_sent += connection_->out().consumed();
+    for (auto& [id, r] : requests_)
+        r.is_sent = false;
+    for (const auto who : std::exchange(waiting_for_room_, {}))
+        outcome(who, {});
+    is_reading_ = true;
+    is_blocked_hard_ = false;
+}
+
+void client_engine::release_link() {
+    if (connection_ && !is_linked_) connection_->on_closed();
+}
+
+}  // namespace martlet::detail

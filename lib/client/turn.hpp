@@ -1,0 +1,55 @@
+// One turn of a client, for the files of client_core.
+#pragma once
+
+#include "client/client_core.hpp"
+
+#include <utility>
+
+namespace martlet::detail {
+
+// The core whose turn this thread is in: what is started from inside of its handlers need not be handed over.
+inline thread_local const client_core* core_of_this_turn = nullptr;
+
+// One turn: the engine knows the time, and what comes of its calls is collected at the end. Turns nest when a handler
+// calls into the client; only the outermost one flushes and calls handlers.
+class client_core::turn {
+public:
+    /// `calls_handlers`: false where a user's function is waiting to return.
+    turn(client_core& core, bool calls_handlers) : core_(core), calls_handlers_(calls_handlers) {
+        if (!core.is_in_turn_) core_.engine_.set_time(core_.network_->now());
+    }
+    turn(const turn&) = delete;
+    turn& operator=(const turn&) = delete;
+
+    void finish() {
+        core_.collect();
+        if (core_.is_in_turn_) return;  // the outer turn goes on
+        if (!calls_handlers_) {
+            if (!core_.ready_.empty() || core_.engine_.has_output()) core_.schedule();
+            return;
+        }
+
+        const auto self = core_.shared_from_this();  // a handler may destroy the client
+        core_.is_in_turn_ = true;
+        const auto* const outer = std::exchange(core_of_this_turn, &core_);
+        struct restore {
+            client_core& core;
+            const client_core* outer;
+            ~restore() {
+                core.is_in_turn_ = false;
+                core_of_this_turn = outer;
+                if (!core.ready_.empty() || (core.engine_.has_output() && core.may_write())) core.schedule();
+            }
+        } const at_end{core_, outer};
+        core_.flush();
+        core_.call_ready();
+        core_.collect();
+        core_.flush();
+    }
+
+private:
+    client_core& core_;
+    bool calls_handlers_;
+};
+
+}  // namespace martlet::detail
