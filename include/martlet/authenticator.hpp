@@ -64,8 +64,8 @@ public:
     /// The connection of a request is gone; state of an unfinished exchange may go.
     virtual void forget(std::uint64_t connection) { static_cast<void>(connection); }
 
-    /// The answer for the same client and topic is remembered until rights_generation() changes. Also asked for a will, when it is
-    /// announced and again when it is to be published.
+    /// The answer for the same client and topic is remembered until rights_generation() changes. Also asked for a will,
+    /// when it is announced and again when it is to be published.
     [[nodiscard]] virtual bool may_publish(const client_info& client, std::string_view topic) {
         static_cast<void>(client), static_cast<void>(topic);
         return true;
@@ -75,7 +75,18 @@ public:
         static_cast<void>(client), static_cast<void>(filter);
         return true;
     }
-    /// Rises when an earlier answer of may_publish() may have become another.
+    /// Asked for each receiver of a topic; remembered like may_publish(). Also asked for retained messages, one by one,
+    /// and for what has waited in a session that is resumed.
+    [[nodiscard]] virtual bool may_receive(const client_info& client, std::string_view topic) {
+        static_cast<void>(client), static_cast<void>(topic);
+        return true;
+    }
+    /// Asked for each connected client when rights_generation() has changed; false closes it with Not authorized (0x87).
+    [[nodiscard]] virtual bool may_stay(const client_info& client) {
+        static_cast<void>(client);
+        return true;
+    }
+    /// Rises when an earlier answer may have become another; asked once in each turn of the broker's loop.
     [[nodiscard]] virtual std::uint64_t rights_generation() const noexcept { return 0; }
 };
 
