@@ -80,6 +80,9 @@ public:
     /// The same; calls \p done, which may be empty, on the executor.
     void stop(std::function<void()> done = {});
 
+    /// The authenticator's answers may have changed: applies them now instead of with the next packet.
+    void apply_rights();
+
     [[nodiscard]] broker_statistics statistics() const noexcept;
     [[nodiscard]] asio::any_io_executor get_executor() const noexcept;
 

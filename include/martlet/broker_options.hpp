@@ -55,9 +55,11 @@ struct broker_options {
     std::uint16_t topic_alias_maximum_out = 0;
     /// Seconds; MQTT 5 clients that want more, or none at all, are told a Server Keep Alive. 0: no limit.
     std::uint16_t keep_alive_max = 0;
-    bool allow_anonymous_remote = false;     ///< without an authenticator: also who is not on this machine
-    bool allow_empty_client_id = true;       ///< the broker chooses one; false: 0x85
-    std::string client_id_prefix = "auto-";  ///< of those
+    bool allow_anonymous_remote = false;  ///< without an authenticator: also who is not on this machine
+    /// With an authenticator: a session is resumed and taken over only by the user who has it; others get 0x85.
+    bool sessions_belong_to_users = true;
+    bool allow_empty_client_id = true;                     ///< the broker chooses one; false: 0x85
+    std::string client_id_prefix = "auto-";                ///< of those
     std::optional<std::string> response_information = {};  ///< for clients that ask; MQTT 5 §3.2.2.3.15
 
     // -- what is offered; announced in CONNACK of MQTT 5

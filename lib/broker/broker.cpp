@@ -84,6 +84,11 @@ public:
         if (connections_.empty()) continue_later();
     }
 
+    void apply_rights() {
+        engine_.on_deadline(network_->now());
+        flush();
+    }
+
     [[nodiscard]] broker_impl::broker_counters count() const noexcept { return engine_.count(); }
     [[nodiscard]] asio::any_io_executor executor() const noexcept { return network_->executor(); }
 
@@ -202,6 +207,8 @@ boost::system::result<endpoint> broker::listen(std::string_view url, std::string
 std::uint16_t broker::port() const noexcept { return impl_->port(); }
 
 void broker::stop(std::function<void()> done) { impl_->stop(std::move(done)); }
+
+void broker::apply_rights() { impl_->apply_rights(); }
 
 broker_statistics broker::statistics() const noexcept {
     const auto c = impl_->count();

@@ -65,7 +65,8 @@ broker_state::broker_state(const broker_options& given, std::uint64_t seed, bool
       table(journal, filters, timers, seed,
             [this](client_session& session, const stored_will& will) { publish_will(session, will); }),
       router(*this, seed),
-      random(seed) {}
+      random(seed),
+      rights_generation(given.authenticator != nullptr ? given.authenticator->rights_generation() : 0) {}
 
 broker_state::~broker_state() = default;
 
@@ -91,13 +92,9 @@ void broker_state::schedule(peer& p) {
 
 void broker_state::publish_will(client_session& session, const stored_will& will) {
     core::message_ref message = will.message;
-    client_info who;
-    who.client_id = session.client_id;
-    who.user_name = session.user_name;
-    who.address = session.address;
-    who.local = session.local;
-    who.version = session.version;
-    if (options.authenticator != nullptr && !options.authenticator->may_publish(who, message->topic())) return;
+    if (options.authenticator != nullptr && !options.authenticator->may_publish(info_of(session), message->topic())) {
+        return;
+    }
     if (message->retain() && !options.retain_available) return;
     if (message->expires()) {  // its lifetime begins now
         const auto lifetime = message->expires_at()->time_since_epoch();
@@ -105,6 +102,28 @@ void broker_state::publish_will(client_session& session, const stored_will& will
                                                   message->qos(), message->retain(), now.wall + lifetime);
     }
     router.publish(message, &session);
+}
+
+client_info info_of(const client_session& session) noexcept {
+    client_info who;
+    who.client_id = session.client_id;
+    who.user_name = session.user_name;
+    who.address = session.address;
+    who.local = session.local;
+    who.version = session.version;
+    return who;
+}
+
+bool broker_state::may_receive(const client_session& session, std::string_view topic) const {
+    return options.authenticator == nullptr || options.authenticator->may_receive(info_of(session), topic);
+}
+
+// Sessions without a connection are looked at when they are resumed; until then may_receive() guards their queues.
+void broker_state::apply_rights() {
+    filters.invalidate();
+    for (const auto& p : peers) {
+        if (p != nullptr) p->apply_rights();
+    }
 }
 
 // ---- engine

@@ -116,6 +116,7 @@ public:
     turn(broker_engine& engine, const instant& now) : engine_(engine) {
         engine_.state_.now = now;
         engine_.state_.answers->in_engine = true;
+        engine_.state_.recheck_rights();
     }
     ~turn() {
         if (!engine_.state_.answers->answers.empty()) engine_.process_answers();

@@ -27,6 +27,9 @@ namespace martlet::broker_impl {
 /// A string of a peer for the log: control characters as \xNN, and not more than 256 bytes.
 [[nodiscard]] std::string escaped(std::string_view text);
 
+/// A session's client, connected or not, for the hooks.
+[[nodiscard]] client_info info_of(const client_session& session) noexcept;
+
 /// Answers of the authenticator that have not been processed. Shared with the handlers, which may outlive the broker.
 struct answer_box {
     std::vector<std::pair<peer_id, authentication_answer>> answers;
@@ -56,8 +59,9 @@ struct broker_state {
     std::vector<std::unique_ptr<peer>> peers;  ///< by the low half of their id
     std::vector<std::uint32_t> free_peers;
     std::uint32_t last_peer_generation = 0;
-    std::size_t open_count = 0;  ///< connections with a session
-    std::uint64_t random;        ///< of chosen client ids
+    std::size_t open_count = 0;           ///< connections with a session
+    std::uint64_t random;                 ///< of chosen client ids
+    std::uint64_t rights_generation = 0;  ///< of the authenticator, as the sessions were last checked against it
     std::uint64_t connections_accepted = 0;
 
     [[nodiscard]] peer* find(peer_id id) noexcept {
@@ -70,6 +74,16 @@ struct broker_state {
     /// Puts the peer's next deadline onto the heap, if it is earlier than the entry that stands there.
     void schedule(peer& p);
     void publish_will(client_session& session, const stored_will& will);
+    /// True without an authenticator, too.
+    [[nodiscard]] bool may_receive(const client_session& session, std::string_view topic) const;
+    /// Takes away what is no longer allowed, if the authenticator says that something has changed.
+    void recheck_rights() {
+        if (options.authenticator == nullptr) return;
+        if (const auto present = options.authenticator->rights_generation(); present != rights_generation) {
+            rights_generation = present;
+            apply_rights();
+        }
+    }
 
     [[nodiscard]] bool logs(log_level level) const noexcept {
         return options.log != nullptr && level <= options.log_detail;
@@ -77,6 +91,9 @@ struct broker_state {
     void log(log_level level, std::string_view line) const {
         if (logs(level)) options.log->write(level, line);
     }
+
+private:
+    void apply_rights();
 };
 
 inline void peer::mark_dirty() {

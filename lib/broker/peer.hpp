@@ -50,6 +50,8 @@ public:
     void on_answer(authentication_answer answer);
     /// The broker stops: DISCONNECT or a refusal, and the session is let go.
     void shut_down();
+    /// The authenticator may think otherwise about this client than before.
+    void apply_rights();
     /// The transport is gone.
     void on_closed();
 
@@ -114,7 +116,7 @@ private:
     void ask(authentication_step step, std::optional<std::string_view> password, std::string_view data);
     void grant(const authentication_answer& answer);
     void refuse(reason_code reason, std::string_view why = {});
-    void recheck_subscriptions();
+    void recheck_session();
     void send_retained();
     void let_publishers_go();
     [[nodiscard]] std::size_t backlog() const noexcept;

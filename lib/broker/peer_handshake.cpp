@@ -149,6 +149,10 @@ void peer::grant(const authentication_answer& answer) {
         return refuse(reason_code::not_authorized);
     }
     if (client_session* const existing = state_->table.find(wanted.client_id)) {
+        if (rights != nullptr && state_->options.sessions_belong_to_users && existing->is_user_known &&
+            existing->user_name != wanted.user_name) {
+            return refuse(reason_code::client_identifier_not_valid, "this client identifier is another user's");
+        }
         if (peer* const old = existing->peer) {  // [MQTT-3.1.4-3]
             old->connection.disconnect(reason_code::session_taken_over);
             old->settle();
@@ -163,14 +167,17 @@ void peer::grant(const authentication_answer& answer) {
                                            connection.version(), state_->queue, state_->now);
     session = begun.session;
     session->peer = this;
+    // Routes leave out who may not receive: they are of the user who had the session before.
+    if (rights != nullptr && begun.present && session->user_name != wanted.user_name) state_->filters.invalidate();
     session->user_name = wanted.user_name;
+    session->is_user_known = true;
     session->address = info_.address;
     session->local = info_.local;
     state_->table.set_will(*session, std::move(wanted.will));
     state_->filters.set_connected(session->index, true);
     ++state_->open_count;
     ++state_->connections_accepted;
-    if (begun.present && rights != nullptr) recheck_subscriptions();
+    if (begun.present && rights != nullptr) recheck_session();
 
     reply.session_present = begun.present;
     if (wanted.lower_expiry_told) reply.properties.session_expiry_interval = wanted.expiry_interval;
@@ -191,8 +198,8 @@ void peer::grant(const authentication_answer& answer) {
     settle();
 }
 
-// Rights may have been taken away while the client was gone.
-void peer::recheck_subscriptions() {
+// Rights may have been taken away: since they were granted, or while the client was gone.
+void peer::recheck_session() {
     std::vector<std::string> lost;
     state_->filters.for_each(session->index, [&](std::string_view filter, const subscription_options&) {
         const auto shared = split_shared_filter(filter);
@@ -202,8 +209,24 @@ void peer::recheck_subscriptions() {
     });
     for (const std::string& filter : lost) {
         state_->filters.erase(session->index, filter);
+        std::erase_if(session->walks, [&](const auto& walk) { return walk->cursor.filter() == filter; });
         if (state_->journal.on()) state_->journal.record(core::erase_subscription{session->state.key(), filter});
     }
+    session->state.drop_queued([&](std::string_view topic) { return !state_->may_receive(*session, topic); });
+}
+
+void peer::apply_rights() {
+    if (ended_ || session == nullptr) return;
+    if (!state_->options.authenticator->may_stay(info())) {
+        if (state_->logs(log_level::notice)) {
+            state_->log(log_level::notice, "Client " + escaped(session->client_id) + " [" + escaped(info_.address) +
+                                               "] disconnected: not authorized any more");
+        }
+        connection.disconnect(reason_code::not_authorized);
+    } else {
+        recheck_session();
+    }
+    settle();
 }
 
 void peer::on_disconnect(const packets::disconnect& packet) {

@@ -117,6 +117,7 @@ void peer::send_retained() {
             if (blocked) break;
             core::message_ref message = walk.cursor.next(state_->now.wall, steps);
             if (message == nullptr) break;
+            if (!state_->may_receive(*session, message->topic())) continue;
             const auto q = min(message->qos(), walk.options.qos);
             static_cast<void>(connection.send({std::move(message), walk.identifiers, 0, q, true}));  // [MQTT-3.3.1-8]
             sent = true;

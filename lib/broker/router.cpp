@@ -178,6 +178,7 @@ void router::fill(route& r) {
     r.receivers.clear();
     r.receivers.reserve(found_.sessions.size());
     for (match& m : found_.sessions) {
+        if (!state_->may_receive(state_->table.at(m.session), r.topic)) continue;
         receiver& to = r.receivers.emplace_back();
         to.session = &state_->table.at(m.session);
         to.qos = m.qos;
@@ -212,12 +213,20 @@ bool router::route_to(publication& what, const route& r) {
     for (const receiver& to : r.receivers)
         any |= deliver(what, to);
     for (const group_index group : r.groups) {
+        const auto forbidden = [&](session_index index) {
+            return !state_->may_receive(state_->table.at(index), what.topic);
+        };
         const auto busy = [&](session_index index) {
             const client_session& s = state_->table.at(index);
+            if (forbidden(index)) return true;
             return s.peer != nullptr && (s.state.queue_count() != 0 ||
                                          s.peer->connection.out().size() >= state_->options.output_bytes_max / 2);
         };
-        const chosen_member member = state_->filters.choose(group, busy);
+        chosen_member member = state_->filters.choose(group, busy);
+        if (forbidden(member.session)) {  // all are busy, or not allowed to: rather a busy one
+            member = state_->filters.choose(group, forbidden);
+            if (forbidden(member.session)) continue;
+        }
         receiver to;
         to.session = &state_->table.at(member.session);
         to.qos = member.options.qos;

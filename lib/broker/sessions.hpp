@@ -70,6 +70,7 @@ struct client_session {
     std::uint32_t expiry_interval = 0;
     protocol_version version = protocol_version::v5;
     bool local = false;
+    bool is_user_known = false;  ///< false: nobody has connected to it since a restart
 };
 
 class sessions {

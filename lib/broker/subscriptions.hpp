@@ -86,7 +86,9 @@ public:
     /// `busy(session)`, else the one whose turn it is. Every group has a member.
     template <class Busy>
     [[nodiscard]] chosen_member choose(group_index group, Busy&& busy);
-    /// Changes with each change that may alter a find().
+    /// What was remembered of find() counts no more.
+    void invalidate() noexcept { ++generation_; }
+    /// Changes with each change that may alter a find(), and with invalidate().
     [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
 
     [[nodiscard]] std::optional<subscription_options> get(session_index session, std::string_view filter) const;

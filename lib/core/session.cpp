@@ -62,6 +62,23 @@ void session::drop_expired(unix_time now) {
     while (!queue_.empty() && queue_.front().what.message->expired(now)) drop_front(errc::message_expired);
 }
 
+std::size_t session::drop_queued(const std::function<bool(std::string_view)>& is_unwanted) {
+    std::size_t dropped = 0;
+    const auto rest = std::remove_if(queue_.begin(), queue_.end(), [&](queued& waiting) {
+        if (!is_unwanted(waiting.what.message->topic())) return false;
+        const bool stored = waiting.what.qos != qos::at_most_once;
+        queue_bytes_ -= waiting.what.message->cost();
+        if (!stored) --queued_qos_0_;
+        if (stored && journal_->on()) journal_->record(erase_outgoing{key_, waiting.order});
+        if (waiting.what.who != 0) complete({waiting.what.who, errc::discarded, reason_code::success});
+        ++dropped;
+        return true;
+    });
+    queue_.erase(rest, queue_.end());
+    dropped_count_ += dropped;
+    return dropped;
+}
+
 // ---- what is under way
 
 inflight_entry* session::start(outgoing what, std::uint64_t order) {

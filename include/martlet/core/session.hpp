@@ -13,7 +13,9 @@
 #include <boost/container/deque.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace martlet::core {
@@ -77,6 +79,8 @@ public:
     void set_limits(queue_limits limits) noexcept { limits_ = limits; }
     /// Drops what has expired.
     void drop_expired(unix_time now);
+    /// Drops the waiting messages for which `is_unwanted(topic)`; returns how many.
+    std::size_t drop_queued(const std::function<bool(std::string_view)>& is_unwanted);
 
     // -- what is under way
 
