@@ -463,18 +463,18 @@ void write_properties(writer& out, const Struct& p) noexcept {
     }
 }
 
-/// True if `p` holds no property at all.
+/// True if `p` holds no property at all. Without a branch for each: nearly all packets have none.
 template <class Struct>
-[[nodiscard]] bool has_no_properties(const Struct& p) noexcept {
-    bool none = true;
+[[nodiscard, gnu::always_inline]] inline bool has_no_properties(const Struct& p) noexcept {
+    unsigned any = 0;
     for_each_property(p, [&](property_id, const auto& member) {
         if constexpr (requires { member.has_value(); }) {
-            none = none && !member.has_value();
+            any |= static_cast<unsigned>(member.has_value());
         } else {
-            none = none && member.empty();
+            any |= static_cast<unsigned>(!member.empty());
         }
     });
-    return none;
+    return any == 0;
 }
 
 }  // namespace martlet::core

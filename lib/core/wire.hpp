@@ -34,18 +34,33 @@ template <class Word>
     return !differs(size - 8);  // overlaps what has been compared
 }
 
-/// Copies short texts without the call of memcpy; returns the end.
-inline char* put_bytes(std::string_view bytes, char* out) noexcept {
+/// The most that put_short() takes.
+inline constexpr std::size_t short_size_max = 64;
+
+/// Copies at most short_size_max bytes without a call; returns the end.
+inline char* put_short(std::string_view bytes, char* out) noexcept {
+    const char* const from = bytes.data();
     const std::size_t size = bytes.size();
-    if (size >= 8 && size <= 32) {
-        const auto copy = [&](std::size_t at) { std::memcpy(out + at, bytes.data() + at, 8); };
-        for (std::size_t at = 0; at < size - 8; at += 8)
-            copy(at);
-        copy(size - 8);  // overlaps what has been copied
+    const auto copy = [&]<class Block>(Block) {  // the last block overlaps what has been copied
+        for (std::size_t at = 0; at < size - sizeof(Block); at += sizeof(Block))
+            std::memcpy(out + at, from + at, sizeof(Block));
+        std::memcpy(out + size - sizeof(Block), from + size - sizeof(Block), sizeof(Block));
+    };
+    if (size >= sizeof(std::uint64_t)) {
+        copy(std::uint64_t());
+    } else if (size >= sizeof(std::uint16_t)) {
+        copy(std::uint16_t());
     } else if (size != 0) {
-        std::memcpy(out, bytes.data(), size);
+        *out = *from;
     }
     return out + size;
+}
+
+/// Copies any number of bytes; returns the end.
+inline char* put_bytes(std::string_view bytes, char* out) noexcept {
+    if (bytes.size() <= 32) return put_short(bytes, out);
+    std::memcpy(out, bytes.data(), bytes.size());
+    return out + bytes.size();
 }
 
 /// What is wrong with a text.

@@ -36,12 +36,19 @@ std::string_view reason_rule(packet_type type) noexcept {
 
 bool is_publish_ack(packet_type type) noexcept { return type >= packet_type::puback && type <= packet_type::pubcomp; }
 
+bool has_id(const packets::publish& p) noexcept { return p.qos != qos::at_most_once; }
+
 // DUP is never set at QoS 0 [MQTT-3.3.1-2].
 std::uint8_t first_byte(const packets::publish& p) noexcept {
-    const bool dup = p.dup && p.qos != qos::at_most_once;
+    const bool dup = p.dup && has_id(p);
     return static_cast<std::uint8_t>(static_cast<unsigned>(packet_type::publish) << 4U | (dup ? dup_flag : 0U) |
                                      static_cast<unsigned>(to_number(p.qos)) << qos_shift |
                                      (p.retain ? retain_flag : 0U));
+}
+
+// Topic, id and payload.
+std::size_t plain_body(const packets::publish& p) noexcept {
+    return 2 + p.topic.size() + (has_id(p) ? 2 : 0) + p.payload.size();
 }
 
 // What encoding has to know before. By hand and not through a writer, as for the other packets: this is the hot path.
@@ -49,24 +56,24 @@ struct publish_size {
     std::size_t properties = 0;  // without their length
     std::size_t body;
 
-    publish_size(const packets::publish& p, protocol_version version) noexcept
-        : body(2 + p.topic.size() + (p.qos == qos::at_most_once ? 0 : 2) + p.payload.size()) {
+    publish_size(const packets::publish& p, protocol_version version) noexcept : body(plain_body(p)) {
         if (version == protocol_version::v5) {
-            if (!has_no_properties(p)) measure_properties(p);
+            writer section;
+            write_property_section(section, p);
+            properties = section.failed() ? remaining_length_max : section.size();
             body += variable_byte_integer_size(properties) + properties;
         }
         if (p.topic.size() > string_size_max) body = remaining_length_max + 1;
     }
 
     [[nodiscard]] bool is_possible() const noexcept { return body <= remaining_length_max; }
-
-private:
-    void measure_properties(const packets::publish& p) noexcept {
-        writer section;
-        write_property_section(section, p);
-        properties = section.failed() ? remaining_length_max : section.size();
-    }
 };
+
+// Nearly all packets: no properties, a topic that is copied without a call, and not close to any limit.
+[[gnu::always_inline]] inline bool is_plain(const packets::publish& p, protocol_version version) noexcept {
+    return p.topic.size() <= short_size_max && p.payload.size() <= remaining_length_max / 2 &&
+           (version != protocol_version::v5 || has_no_properties(p));
+}
 
 char* put_u16(std::size_t value, char* out) noexcept {
     *out++ = static_cast<char>(value >> 8U);
@@ -125,32 +132,56 @@ fault decode_ack(const frame& frame, protocol_version version, role receiver, pa
     return check_end(in);
 }
 
-std::size_t encoded_size(const packets::publish& p, protocol_version version) noexcept {
+// The plain packet has its own path in both. With all in one function each packet would pay for the stack frame of the
+// writer: in MQTT 5 that is 4.1 instead of 2.7 times a copy of 76 bytes.
+namespace {
+
+[[gnu::noinline]] std::size_t encoded_size_of_any(const packets::publish& p, protocol_version version) noexcept {
     const publish_size size(p, version);
     return size.is_possible() ? 1 + variable_byte_integer_size(size.body) + size.body : 0;
 }
 
-char* encode(const packets::publish& p, protocol_version version, char* out) noexcept {
+[[gnu::noinline]] char* encode_any(const packets::publish& p, protocol_version version, char* out) noexcept {
     const publish_size size(p, version);
     assert(size.is_possible());
+    *out = static_cast<char>(first_byte(p));
+    out = encode_variable_byte_integer(size.body, out + 1);
+    out = put_u16(p.topic.size(), out);
+    out = put_bytes(p.topic, out);
+    if (has_id(p)) out = put_u16(to_number(p.id), out);
+    if (version == protocol_version::v5) {
+        writer section(encode_variable_byte_integer(size.properties, out));
+        write_property_section(section, p);
+        out = section.end();
+    }
+    return put_bytes(p.payload, out);
+}
+
+}  // namespace
+
+std::size_t encoded_size(const packets::publish& p, protocol_version version) noexcept {
+    if (!is_plain(p, version)) [[unlikely]]
+        return encoded_size_of_any(p, version);
+    const std::size_t body = plain_body(p) + (version == protocol_version::v5 ? 1 : 0);
+    return 1 + variable_byte_integer_size(body) + body;
+}
+
+char* encode(const packets::publish& p, protocol_version version, char* out) noexcept {
+    if (!is_plain(p, version)) [[unlikely]]
+        return encode_any(p, version, out);
+    const bool v5 = version == protocol_version::v5;
+    const std::size_t body = plain_body(p) + (v5 ? 1 : 0);
     const std::string_view topic = p.topic;  // read once: for all the compiler knows, `out` may overlap `p`
     const std::string_view payload = p.payload;
     const packet_id id = p.id;
-    const bool has_id = p.qos != qos::at_most_once;
+    const bool with_id = has_id(p);
 
     *out = static_cast<char>(first_byte(p));
-    out = encode_variable_byte_integer(size.body, out + 1);
+    out = encode_variable_byte_integer(body, out + 1);
     out = put_u16(topic.size(), out);
-    out = put_bytes(topic, out);
-    if (has_id) out = put_u16(to_number(id), out);
-    if (version == protocol_version::v5) {
-        out = encode_variable_byte_integer(size.properties, out);
-        if (size.properties != 0) {
-            writer section(out);
-            write_property_section(section, p);
-            out = section.end();
-        }
-    }
+    out = put_short(topic, out);
+    if (with_id) out = put_u16(to_number(id), out);
+    if (v5) *out++ = 0;  // Property Length
     if (!payload.empty()) std::memcpy(out, payload.data(), payload.size());
     return out + payload.size();
 }

@@ -598,6 +598,38 @@ TEST_CASE("PUBLISH: DUP at QoS 0 means nothing in 3.1, and is never sent") {
     CHECK(test::encode(p, v5)[0] == 0x3A);
 }
 
+TEST_CASE("PUBLISH: is encoded within its size, and comes back, for topics and payloads of all small sizes") {
+    std::string text(200, ' ');
+    for (std::size_t i = 0; i != text.size(); ++i)
+        text[i] = static_cast<char>('A' + i % 50);
+    for (const protocol_version version : versions) {
+        for (std::size_t topic = 1; topic != 100; ++topic) {
+            for (const std::size_t payload : {std::size_t{0}, std::size_t{1}, topic, std::size_t{140}}) {
+                for (const qos q : {qos::at_most_once, qos::at_least_once}) {
+                    packets::publish p;
+                    p.topic = std::string_view(text).substr(0, topic);
+                    p.payload = std::string_view(text).substr(200 - payload);
+                    p.qos = q;
+                    p.id = packet_id{q == qos::at_most_once ? std::uint16_t{0} : std::uint16_t{0x1234}};
+                    if (version == v5 && topic % 3 == 0) p.topic_alias = 7;
+                    CAPTURE(topic);
+                    CAPTURE(payload);
+
+                    const std::size_t size = encoded_size(p, version);
+                    std::string out(size + 1, '#');
+                    const char* const end = encode(p, version, out.data());
+
+                    REQUIRE(end == out.data() + size);
+                    CHECK(out.back() == '#');
+                    out.pop_back();
+                    const test::decoded again = test::decode(out, version, role::broker);
+                    CHECK(std::get<packets::publish>(again.packet) == p);
+                }
+            }
+        }
+    }
+}
+
 TEST_CASE("decode_publish: a topic that is known is not validated again, any other is") {
     const std::string in = bytes("30 05 00 03 'a/#'");
     const cut c = cut_first(in, v3_1_1);
