@@ -23,8 +23,6 @@
 namespace martlet::cli {
 namespace {
 
-constexpr int exit_by_second_signal = 130;
-
 struct broker_settings {
     std::vector<std::string> urls;
     std::string port_file;

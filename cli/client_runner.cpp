@@ -2,6 +2,8 @@
 
 #include "exit_code.hpp"
 
+#include <csignal>
+#include <cstdlib>
 #include <utility>
 
 namespace martlet::cli {
@@ -12,7 +14,12 @@ constexpr std::chrono::seconds farewell_timeout{5};
 }  // namespace
 
 client_runner::client_runner(const connection_settings& settings, client_options options, profile p)
-    : settings_(settings), profile_(p), client_(io_, std::move(options)), limit_(io_), version_(settings.version) {}
+    : settings_(settings),
+      profile_(p),
+      client_(io_, std::move(options)),
+      limit_(io_),
+      signals_(io_),
+      version_(settings.version) {}
 
 void client_runner::limit_time(std::chrono::milliseconds limit, disconnect_options how) {
     limit_.expires_after(limit);
@@ -26,6 +33,19 @@ void client_runner::limit_time(std::chrono::milliseconds limit, disconnect_optio
         }
         const bool early = profile_ == profile::mosquitto && !was_connected_;
         finish(early ? exit_interrupted_early : exit_timed_out, how);
+    });
+}
+
+void client_runner::leave_on_signal(int code) {
+    error_code ignored;  // they are there already, the second time
+    signals_.add(SIGINT, ignored);
+    signals_.add(SIGTERM, ignored);
+    signals_.async_wait([this, code](const error_code& error, int) {
+        if (error) return;
+        if (is_finishing_) std::_Exit(exit_by_second_signal);
+        if (!was_connected_) std::_Exit(exit_interrupted_early);
+        finish(code, {.reason = reason_code::disconnect_with_will});
+        leave_on_signal(code);
     });
 }
 
@@ -50,6 +70,7 @@ void client_runner::finish(int code, disconnect_options how) {
     const property_arguments& p = settings_.properties;
     if (p.disconnect_session_expiry_interval) how.session_expiry_interval = p.disconnect_session_expiry_interval;
     how.reason_string = p.disconnect_reason_string;
+    how.user_properties = p.disconnect_user_properties;
     client_.async_disconnect(how, [](const error_code&) {});
 }
 
@@ -108,6 +129,11 @@ void client_runner::conclude() {
                               ? connection_loss(run_error_, detail_, profile_)
                               : connect_failure(run_error_, version_, destination(settings_), detail_, profile_);
         tell(f.text);
+        if (explains_refusals_ && !was_connected_ && run_error_.category() == reason_category()) {
+            const bool v5 = version_.value_or(protocol_version::v5) == protocol_version::v5;
+            tell(v5 ? "Error: A network protocol error occurred when communicating with the broker."
+                    : "Error: The connection was refused.");
+        }
         exit_code_ = f.exit_code;
     }
     io_.stop();

@@ -7,6 +7,7 @@
 #include <martlet/client.hpp>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
@@ -23,6 +24,8 @@ public:
 
     [[nodiscard]] boost::asio::io_context& io() noexcept { return io_; }
     [[nodiscard]] martlet::client& client() noexcept { return client_; }
+    /// Of the connection; absent before it is known.
+    [[nodiscard]] std::optional<protocol_version> version() const noexcept { return version_; }
     [[nodiscard]] bool was_connected() const noexcept { return was_connected_; }
     [[nodiscard]] bool is_finishing() const noexcept { return is_finishing_; }
 
@@ -31,6 +34,12 @@ public:
 
     /// Ends with exit_timed_out after `limit`, taking leave as `how` says.
     void limit_time(std::chrono::milliseconds limit, disconnect_options how = {});
+
+    /// SIGINT and SIGTERM take leave, so that the broker publishes the will, and end with `code`; before the first
+    /// connection, and at the second signal, the process exits at once.
+    void leave_on_signal(int code = 0);
+    /// mosquitto_pub says in a second line that a refused connection did not come about.
+    void explain_refusals() noexcept { explains_refusals_ = true; }
 
     /// Runs until finish(), or until the client gives up; returns the exit code.
     int run();
@@ -51,11 +60,13 @@ private:
     profile profile_;
     martlet::client client_;
     boost::asio::steady_timer limit_;
+    boost::asio::signal_set signals_;
     std::function<void()> on_connected_;
     int exit_code_ = 0;
     bool has_told_loss_ = false;
     bool was_connected_ = false;
     bool is_finishing_ = false;
+    bool explains_refusals_ = false;
 
     // the end of the run
     bool has_run_ended_ = false;

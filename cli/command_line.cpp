@@ -3,6 +3,7 @@
 #include "exit_code.hpp"
 #include "failure.hpp"
 #include "help.hpp"
+#include "options_file.hpp"
 
 #include <charconv>
 #include <cmath>
@@ -12,20 +13,55 @@
 
 namespace martlet::cli {
 
+void command_line::put_before(std::vector<std::vector<std::string>> lines) {
+    if (lines.empty()) return;
+    arguments_ = rest_;
+    rest_ = {};
+    in_arguments_ = false;
+    for (std::vector<std::string>& words : lines) {
+        kept_.push_back(std::move(words));
+        std::vector<char*>& line = lines_.emplace_back();
+        for (std::string& word : kept_.back())
+            line.push_back(word.data());
+    }
+}
+
+/// False: there is none.
+bool command_line::next_line() {
+    if (in_arguments_) return false;
+    if (lines_.empty()) {
+        in_arguments_ = true;
+        rest_ = arguments_;
+    } else {
+        line_ = std::move(lines_.front());
+        lines_.pop_front();
+        rest_ = line_;
+    }
+    return true;
+}
+
 const option* command_line::next() {
     if (failed()) return nullptr;
     if (attached_) {  // the option before did not take it
         fail(std::string(present_->long_name) + " takes no value.");
         return nullptr;
     }
-    if (rest_.empty()) return nullptr;
+    while (rest_.empty()) {
+        if (!next_line()) return nullptr;
+    }
 
     std::string_view token = rest_.front();
     skip(1);
     if (profile_ == profile::native) {
         if (token == "--") {
+            for (; takes_operands_ && !rest_.empty(); skip(1))
+                operands_.emplace_back(rest_.front());
             if (!rest_.empty()) fail("Unexpected argument '" + std::string(rest_.front()) + "'.");
             return nullptr;
+        }
+        if (takes_operands_ && (!token.starts_with('-') || token == "-")) {
+            operands_.push_back(token);
+            return next();
         }
         const std::size_t equals = token.find('=');
         if (token.starts_with("--") && equals != std::string_view::npos) {
@@ -41,6 +77,11 @@ const option* command_line::next() {
         return nullptr;
     }
     if (present_->available == availability::not_yet) {
+        if (!present_->missing.empty() && !attached_ && rest_.empty()) {
+            fail(std::string(present_->missing) + '\n');
+            return nullptr;
+        }
+        attached_.reset();
         fail(std::string(token) + " is not supported yet.");
         return nullptr;
     }
@@ -94,6 +135,11 @@ bool command_line::fail(std::string text) {
     return false;
 }
 
+bool command_line::fail_without_usage(std::string text) {
+    if (!failed()) has_usage_ = false;
+    return fail(std::move(text));
+}
+
 void command_line::fail_unknown(std::string_view token) {
     std::string text = "Unknown option '" + std::string(token) + "'.";
     if (profile_ == profile::native) {
@@ -112,12 +158,19 @@ void command_line::fail_unknown(std::string_view token) {
 
 std::optional<int> read_options(command_line& in, std::string_view program,
                                 const std::function<bool(const option&)>& take) {
+    std::string complaint;
+    in.put_before(collect_option_lines(in.rest(), in.command(), in.profile(), complaint));
+    if (!complaint.empty()) in.fail(std::move(complaint));
     while (const option* const row = in.next()) {
         if (row->id == option_id::help || row->id == option_id::version) {
             const std::string text = row->id == option_id::help ? help_text(in.command(), in.profile(), program)
                                                                 : std::string(version_text()) + '\n';
             std::fwrite(text.data(), 1, text.size(), stdout);
             return in.profile() == profile::mosquitto ? exit_failure : exit_ok;  // theirs fail, and scripts know it
+        }
+        if (row->id == option_id::options_file || row->id == option_id::context) {  // has been seen to
+            static_cast<void>(in.value());
+            continue;
         }
         if (!take(*row)) in.fail(std::string(row->long_name) + " is not supported yet.");
     }
@@ -126,6 +179,10 @@ std::optional<int> read_options(command_line& in, std::string_view program,
 }
 
 int report_usage_error(const command_line& in, std::string_view program) {
+    if (!in.has_usage()) {
+        complain(in.error());
+        return exit_failure;
+    }
     std::string text = "Error: " + in.error() + '\n';
     if (in.profile() == profile::mosquitto) text += '\n';
     text.append("Use '").append(program).append(" --help' to see usage.");

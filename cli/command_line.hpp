@@ -6,11 +6,13 @@
 #include "option_table.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace martlet::cli {
 
@@ -19,6 +21,12 @@ public:
     /// `arguments` without the program's name. They stay the caller's and must outlive this object.
     command_line(std::span<char* const> arguments, command c, profile p) noexcept
         : rest_(arguments), command_(c), profile_(p) {}
+
+    /// Words that come before `arguments`: each line is one option with its value, from a file or the environment.
+    void put_before(std::vector<std::vector<std::string>> lines);
+    /// From now on words that are no options and not wanted as values are operands, not mistakes (native profile).
+    void allow_operands() noexcept { takes_operands_ = true; }
+    [[nodiscard]] const std::vector<std::string_view>& operands() const noexcept { return operands_; }
 
     /// The next option; null at the end and after a failure. A row that is not built yet is a failure.
     [[nodiscard]] const option* next();
@@ -37,6 +45,9 @@ public:
     /// Remembers the first complaint, a sentence without "Error: ". Returns false.
     bool fail(std::string text);
     [[nodiscard]] bool failed() const noexcept { return !error_.empty(); }
+    /// The same for what mosquitto says without "Use … --help": `text` is all that is printed.
+    bool fail_without_usage(std::string text);
+    [[nodiscard]] bool has_usage() const noexcept { return has_usage_; }
     /// One line, in mosquitto's profile followed by its blank lines.
     [[nodiscard]] const std::string& error() const noexcept { return error_; }
 
@@ -45,6 +56,7 @@ public:
 
 private:
     void fail_unknown(std::string_view token);
+    bool next_line();
 
     std::span<char* const> rest_;
     cli::command command_;
@@ -52,6 +64,15 @@ private:
     const option* present_ = nullptr;
     std::optional<std::string_view> attached_;  // what followed '=' in --option=value
     std::string error_;
+    bool has_usage_ = true;
+
+    std::deque<std::vector<std::string>> kept_;  // the words of lines_: options keep views of them
+    std::deque<std::vector<char*>> lines_;       // still to come, the arguments last
+    std::vector<char*> line_;                    // what rest_ is a part of, if it is a line
+    std::span<char* const> arguments_;
+    bool in_arguments_ = true;
+    bool takes_operands_ = false;
+    std::vector<std::string_view> operands_;
 };
 
 /// Reads all options. `take` gets each of them but --help and --version, which are answered here, and says whether it

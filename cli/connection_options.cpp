@@ -43,7 +43,12 @@ bool has_scheme(std::string_view url, std::string_view scheme) {
 }
 
 bool read_port(command_line& in, std::string_view text, connection_settings& out) {
-    const std::optional<std::int64_t> port = parse_integer(text);
+    const bool lenient = in.profile() == profile::mosquitto;
+    const std::optional<std::int64_t> port = lenient ? std::atoi(std::string(text).c_str()) : parse_integer(text);
+    if (lenient && (*port < 1 || *port > 65'535)) {
+        out.late_complaint = "Unable to connect (Invalid function arguments provided.).";
+        return true;
+    }
     if (!port || *port < 1 || *port > 65'535) return in.fail("Invalid port given: " + std::string(text));
     out.port = static_cast<std::uint16_t>(*port);
     return true;
@@ -165,7 +170,10 @@ bool read_id(const option& row, command_line& in, connection_settings& out) {
 bool read_user_name(command_line& in, connection_settings& out) {
     const std::optional<std::string_view> text = in.value();
     if (!text) return false;
-    if (!is_valid_utf8_string(*text)) return in.fail("Malformed UTF-8 in -u argument.\n");
+    if (!is_valid_utf8_string(*text))
+        return in.profile() == profile::mosquitto
+                   ? in.fail_without_usage("Error: Problem setting username and/or password.")
+                   : in.fail("Malformed UTF-8 in -u argument.");
     out.user_name = *text;
     return true;
 }
@@ -225,8 +233,10 @@ bool read_connection_option(const option& row, command_line& in, connection_sett
             }
             return true;
         case option_id::port:
-            if (const auto port = in.number(1, 65'535, "Invalid port given: {}")) {
+            if (const auto port =
+                    in.number(in.profile() == profile::mosquitto ? 0 : 1, 65'535, "Invalid port given: {}")) {
                 out.port = static_cast<std::uint16_t>(*port);
+                out.late_complaint = *port == 0 ? "Error: No such file or directory" : "";
             }
             return true;
         case option_id::url:
@@ -237,6 +247,9 @@ bool read_connection_option(const option& row, command_line& in, connection_sett
             return true;
         case option_id::unix_socket:
             if (const auto text = in.value()) out.unix_path = *text;
+            return true;
+        case option_id::bind_address:
+            if (const auto text = in.value()) out.bind_address = *text;
             return true;
         case option_id::no_delay: return true;
         case option_id::no_tls: out.no_tls = true; return true;
@@ -289,6 +302,9 @@ bool finish_connection_options(command_line& in, connection_settings& settings) 
     if (in.failed()) return false;
     if (settings.will_payload && !settings.will_topic) return in.fail("Will payload given, but no will topic given.");
     if (settings.will_retain && !settings.will_topic) return in.fail("Will retain given, but no will topic given.");
+    if (!settings.late_complaint.empty() && settings.unix_path.empty()) {
+        return in.fail_without_usage(settings.late_complaint);
+    }
     if (settings.host.empty()) return in.fail("Invalid host given: it must not be empty.");
     if (settings.port == tls_port && settings.unix_path.empty() && !settings.no_tls) {
         return in.fail("TLS, which port 8883 means, is not supported yet; --no-tls connects there without it.");
@@ -308,7 +324,9 @@ bool finish_connection_options(command_line& in, connection_settings& settings) 
         }
     }
     if (!version_5 && settings.password && !settings.user_name) {
-        return in.fail("A password (-P) needs a user name (-u) before MQTT 5.");
+        return in.profile() == profile::mosquitto
+                   ? in.fail_without_usage("Error: Problem setting username and/or password.")
+                   : in.fail("A password (-P) needs a user name (-u) before MQTT 5.");
     }
     if (!version_5 && settings.session_expiry && in.profile() == profile::native) {
         return in.fail("-x needs MQTT 5, but -V asks for an older one.");
@@ -344,7 +362,9 @@ client_options to_client_options(const connection_settings& settings) {
     if (p.maximum_packet_size) options.packet_size_max = *p.maximum_packet_size;
     if (p.topic_alias_maximum) options.topic_alias_maximum = *p.topic_alias_maximum;
     options.request_response_information = p.request_response_information;
+    options.request_problem_information = p.request_problem_information;
     options.user_properties = p.connect_user_properties;
+    options.bind_address = settings.bind_address;
     return options;
 }
 

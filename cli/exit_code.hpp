@@ -15,7 +15,8 @@ enum exit_code : int {
     exit_malformed_packet = 21,
     exit_qos_not_supported = 24,
     exit_packet_too_large = 25,
-    exit_timed_out = 27,           ///< -W, --connect-timeout
+    exit_timed_out = 27,  ///< -W, --connect-timeout
+    exit_by_second_signal = 130,
     exit_interrupted_early = 255,  ///< a signal before the first CONNACK
 };
 

@@ -1,5 +1,7 @@
 #include "help.hpp"
 
+#include "subcommands.hpp"
+
 #include <algorithm>
 #include <cstddef>
 
@@ -9,32 +11,30 @@ namespace {
 constexpr std::size_t column = 28;  // where the help texts begin
 constexpr std::size_t line_width = 100;
 
-struct usage {
-    std::string_view synopsis;  ///< each line follows the program's name
-    std::string_view summary;
-    std::string_view examples;
-};
-
-usage usage_of(command c) {
-    switch (c) {
-        case command::pub:
-            return {"-t TOPIC {-m TEXT | -f FILE | -l | -s | -n} [options]", "Publishes messages.",
-                    " -t pump/7/state -m on -q 1 -r         a retained message, surely delivered\n"
-                    " -t log -l -q 1 < file.txt             each line of a file\n"
-                    " -L mqtt://joe:secret@host/a/topic -n  an empty message\n"};
-        case command::sub:
-            return {"-t FILTER [-t FILTER ...] [options]",
-                    "Subscribes and prints what it receives, a line for each message.",
-                    " -t 'pump/+/state' -v                  topics and payloads, until it is stopped\n"
-                    " -t news -C 1 -W 10                    one message, or exit code 27 after 10 seconds\n"
-                    " -t '#' -F '@H:@M:@S %t %q %p'         a format of one's own\n"};
-        case command::broker:
-            return {"[-p PORT] [options]", "Runs an MQTT broker. Without options it listens on 127.0.0.1:1883.",
-                    "                                       for this machine only, nothing is kept\n"
-                    " -p 0                                  any free port; it is printed\n"
-                    " --listen unix:/run/user/1000/mqtt     a Unix socket\n"};
+/// Appends `text` word by word from `column` on; `line` is what stands before it.
+void append_wrapped(std::string line, std::string_view text, std::size_t indent, std::string& out) {
+    if (line.size() + 2 > indent && !line.empty()) {
+        out.append(line) += '\n';
+        line.clear();
     }
-    return {};
+    line.resize(indent, ' ');
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t end = std::min(text.find_first_of(" \n", at), text.size());
+        const std::string_view word = text.substr(at, end - at);
+        if (line.size() > indent && line.size() + 1 + word.size() > line_width) {
+            out.append(line) += '\n';
+            line.assign(indent, ' ');
+        } else if (line.size() > indent) {
+            line += ' ';
+        }
+        line += word;
+        if (end < text.size() && text[end] == '\n') {
+            out.append(line) += '\n';
+            line.assign(indent, ' ');
+        }
+        at = end + 1;
+    }
+    out.append(line) += '\n';
 }
 
 void append_row(const option& row, std::string& out) {
@@ -47,43 +47,41 @@ void append_row(const option& row, std::string& out) {
 
     std::string help(row.help);
     if (row.available == availability::not_yet) help += " (Not supported yet.)";
+    append_wrapped(std::move(names), help, column, out);
+}
 
-    std::string line = std::move(names);
-    if (line.size() + 2 > column) {
-        out.append(line) += '\n';
-        line.clear();
-    }
-    line.resize(column, ' ');
-    for (std::size_t at = 0; at < help.size();) {  // word by word
-        const std::size_t end = std::min(help.find_first_of(" \n", at), help.size());
-        const std::string_view word = std::string_view(help).substr(at, end - at);
-        if (line.size() > column && line.size() + 1 + word.size() > line_width) {
-            out.append(line) += '\n';
-            line.assign(column, ' ');
-        } else if (line.size() > column) {
-            line += ' ';
-        }
-        line += word;
-        if (end < help.size() && help[end] == '\n') {
-            out.append(line) += '\n';
-            line.assign(column, ' ');
-        }
-        at = end + 1;
-    }
-    out.append(line) += '\n';
+void append_examples(std::string_view examples, std::string_view program, std::string& out) {
+    std::size_t width = 0;
+    for_each_example(examples,
+                     [&](std::string_view words, std::string_view) { width = std::max(width, words.size()); });
+    for_each_example(examples, [&](std::string_view words, std::string_view meaning) {
+        out.append("  ").append(program).append(" ").append(words);
+        if (!meaning.empty()) out.append(width - words.size() + 2, ' ').append("# ").append(meaning);
+        out += '\n';
+    });
 }
 
 }  // namespace
 
+void for_each_example(std::string_view examples,
+                      const std::function<void(std::string_view words, std::string_view meaning)>& take) {
+    while (!examples.empty()) {
+        const std::size_t end = std::min(examples.find('\n'), examples.size());
+        const std::string_view line = examples.substr(0, end);
+        const std::size_t mark = line.find(" # ");
+        take(line.substr(0, mark), mark == std::string_view::npos ? std::string_view() : line.substr(mark + 3));
+        examples.remove_prefix(std::min(end + 1, examples.size()));
+    }
+}
+
 std::string help_text(command c, profile p, std::string_view program) {
-    const usage u = usage_of(c);
+    const subcommand& s = subcommand_of(c);
     std::string out;
-    out.append("Usage: ").append(program).append(" ").append(u.synopsis).append("\n\n").append(u.summary);
-    out.append("\n\nExamples:\n");
-    for (std::string_view rest = u.examples; !rest.empty();) {
-        const std::size_t end = rest.find('\n');
-        out.append("  ").append(program).append(rest.substr(0, end + 1));
-        rest.remove_prefix(end + 1);
+    out.append("Usage: ").append(program).append(" ").append(s.synopsis).append("\n\nExamples:\n");
+    append_examples(s.examples, program, out);
+    if (!s.description.empty()) {
+        out += '\n';
+        append_wrapped("", s.description, 0, out);
     }
 
     for (int g = 0; g <= static_cast<int>(option_group::diagnostics); ++g) {
@@ -101,23 +99,27 @@ std::string help_text(command c, profile p, std::string_view program) {
 }
 
 std::string overview() {
-    return "Usage: martlet COMMAND [options]\n"
-           "\n"
-           "MQTT from the shell.\n"
-           "\n"
-           "Commands:\n"
-           "  pub       publish messages\n"
-           "  sub       subscribe and print what arrives\n"
-           "  broker    run a broker\n"
-           "\n"
-           "Examples:\n"
-           "  martlet broker -p 1883\n"
-           "  martlet sub -t 'pump/#' -v\n"
-           "  martlet pub -t pump/7/state -m on -q 1\n"
-           "\n"
-           "martlet COMMAND --help tells more; martlet --version prints the version.\n"
-           "The flags of pub and sub are those of mosquitto_pub and mosquitto_sub; called by these names (through a\n"
-           "link) it behaves like them.\n";
+    std::string out =
+        "Usage: martlet COMMAND [options]\n"
+        "\n"
+        "Examples:\n"
+        "  martlet broker -p 1883\n"
+        "  martlet sub -t 'pump/#' -v\n"
+        "  martlet pub -t pump/7/state -m on -q 1\n"
+        "\n"
+        "Commands:\n";
+    for (const subcommand& s : subcommands()) {
+        std::string line = "  " + std::string(s.name);
+        line.resize(17, ' ');
+        out.append(line).append(s.summary) += '\n';
+    }
+    out +=
+        "\n"
+        "martlet COMMAND --help tells more; martlet --version prints the version.\n"
+        "The flags of pub, sub and rr are those of mosquitto_pub, mosquitto_sub and mosquitto_rr; called by these "
+        "names\n"
+        "(through a link, see install-compat) or with --profile mosquitto it behaves like them.\n";
+    return out;
 }
 
 std::string_view version_text() noexcept { return "martlet " MARTLET_VERSION; }

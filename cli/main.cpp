@@ -1,11 +1,10 @@
 // martlet: one binary, git-like subcommands. Called by another name (a link), it is that subcommand; mosquitto's names
 // bring mosquitto's profile.
-#include "broker.hpp"
 #include "exit_code.hpp"
+#include "failure.hpp"
 #include "help.hpp"
 #include "option_table.hpp"
-#include "pub.hpp"
-#include "sub.hpp"
+#include "subcommands.hpp"
 
 #include <array>
 #include <csignal>
@@ -14,58 +13,66 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace {
 
 using namespace martlet::cli;
 
-struct invocation {
-    std::string_view name;
-    int (*run)(std::span<char* const> arguments, profile p, std::string_view program);
-    profile manners = profile::native;
-};
-
-constexpr invocation subcommands[] = {{"pub", run_pub}, {"sub", run_sub}, {"broker", run_broker}};
-constexpr invocation other_names[] = {
-    {"mosquitto_pub", run_pub, profile::mosquitto},
-    {"mosquitto_sub", run_sub, profile::mosquitto},
-    {"martlet-pub", run_pub},
-    {"martlet-sub", run_sub},
-    {"martlet-broker", run_broker},
-};
-
-const invocation* find(std::span<const invocation> among, std::string_view name) {
-    for (const invocation& i : among) {
-        if (i.name == name) return &i;
-    }
-    return nullptr;
-}
-
 std::string_view file_name(std::string_view path) { return path.substr(path.find_last_of('/') + 1); }
 
 void print(std::string_view text, std::FILE* where) { std::fwrite(text.data(), 1, text.size(), where); }
 
+/// Takes --profile mosquitto (or native) out of the words: it decides how all others are read.
+profile take_profile(std::vector<char*>& words, profile p) {
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        const std::string_view word = words[i];
+        std::size_t used = word == "--profile=mosquitto" || word == "--profile=native" ? 1 : 0;
+        const std::string_view next = i + 1 < words.size() ? words[i + 1] : "";
+        if (word == "--profile" && (next == "mosquitto" || next == "native")) used = 2;
+        if (used == 0) continue;
+        p = word.ends_with("mosquitto") || (used == 2 && next == "mosquitto") ? profile::mosquitto : profile::native;
+        words.erase(words.begin() + static_cast<std::ptrdiff_t>(i),
+                    words.begin() + static_cast<std::ptrdiff_t>(i + used));
+        --i;
+    }
+    return p;
+}
+
+/// In mosquitto's profile the tool goes by mosquitto's name.
+int run(const subcommand& what, std::span<char* const> arguments, profile p, std::string program) {
+    std::vector<char*> words(arguments.begin(), arguments.end());
+    if (p == profile::native && !has_mosquitto_profile(what.id)) return what.run(words, p, program);
+    if (p == profile::native) p = take_profile(words, p);
+    if (p == profile::mosquitto) program = "mosquitto_" + std::string(what.name);
+    return what.run(words, p, program);
+}
+
 int run_subcommand(std::span<char* const> words) {
     const std::string_view word = words.empty() ? std::string_view("help") : std::string_view(words.front());
-    if (const invocation* const found = find(subcommands, word)) {
-        return found->run(words.subspan(1), found->manners, "martlet " + std::string(word));
+    if (const subcommand* const found = find_subcommand(word)) {
+        return run(*found, words.subspan(1), profile::native, "martlet " + std::string(word));
     }
     if (word == "--version") {
         print(std::string(version_text()) + '\n', stdout);
         return exit_ok;
     }
     if (word == "help" && words.size() == 2) {
-        if (const invocation* const found = find(subcommands, words[1])) {
+        if (const subcommand* const found = find_subcommand(words[1])) {
             std::string help = "--help";
             const std::array<char*, 1> arguments = {help.data()};
-            return found->run(arguments, found->manners, "martlet " + std::string(words[1]));
+            return found->run(arguments, profile::native, "martlet " + std::string(words[1]));
         }
     }
     if (word == "--help" || word == "help") {
         print(overview(), words.empty() ? stderr : stdout);
         return words.empty() ? exit_failure : exit_ok;
     }
-    print("Error: Unknown command '" + std::string(word) + "'.\nUse 'martlet --help' to see the commands.\n", stderr);
+    std::string text = "Error: Unknown command '" + std::string(word) + "'.";
+    if (const std::string_view nearest = nearest_subcommand(word); !nearest.empty()) {
+        text.append(" Did you mean '").append(nearest).append("'?");
+    }
+    complain(text + "\nUse 'martlet --help' to see the commands.");
     return exit_failure;
 }
 
@@ -76,6 +83,12 @@ int main(int argc, char* argv[]) {
     const std::span<char* const> words(argv, static_cast<std::size_t>(argc));
     const std::string_view name = words.empty() ? std::string_view() : file_name(words.front());
     const std::span<char* const> arguments = words.empty() ? words : words.subspan(1);
-    if (const invocation* const found = find(other_names, name)) return found->run(arguments, found->manners, name);
+    for (const std::string_view prefix : {"mosquitto_", "martlet-"}) {
+        if (!name.starts_with(prefix)) continue;
+        const subcommand* const found = find_subcommand(name.substr(prefix.size()));
+        if (found == nullptr) continue;
+        const bool theirs = prefix == "mosquitto_" && has_mosquitto_profile(found->id);
+        return run(*found, arguments, theirs ? profile::mosquitto : profile::native, std::string(name));
+    }
     return run_subcommand(arguments);
 }

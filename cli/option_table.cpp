@@ -1,19 +1,18 @@
 #include "option_table.hpp"
 
-#include <algorithm>
 #include <array>
-#include <cstddef>
-#include <numeric>
-#include <vector>
 
 namespace martlet::cli {
 namespace {
 
-constexpr auto pub = static_cast<std::uint8_t>(command::pub);
-constexpr auto sub = static_cast<std::uint8_t>(command::sub);
-constexpr auto broker = static_cast<std::uint8_t>(command::broker);
-constexpr std::uint8_t client = pub | sub;
-constexpr std::uint8_t all = pub | sub | broker;
+constexpr std::uint32_t pub = bit(command::pub);
+constexpr std::uint32_t sub = bit(command::sub);
+constexpr std::uint32_t broker = bit(command::broker);
+constexpr std::uint32_t rr = bit(command::rr);
+constexpr std::uint32_t tools = bit(command::serve) | bit(command::ping) | bit(command::retained) |
+                                bit(command::record) | bit(command::replay) | bit(command::check) | bit(command::top);
+constexpr std::uint32_t client = pub | sub | rr | tools;
+constexpr std::uint32_t all = 0xFFFF'FFFF;
 
 using enum option_group;
 using enum availability;
@@ -27,17 +26,23 @@ constexpr auto table = std::to_array<option>({
     {option_id::topic, sub, "-t", "--topic", "FILTER", what, both,
      "-t argument given but no topic specified.",
      "Topic filter to subscribe to; + stands for one level, # for all that follow. May be repeated."},
-    {option_id::message, pub, "-m", "--message", "TEXT", what, both,
+    {option_id::topic, rr, "-t", "--topic", "TOPIC", what, both,
+     "-t argument given but no topic specified.",
+     "Topic to publish the request to."},
+    {option_id::response_topic, rr, "-e", "", "TOPIC", what, both,
+     "-e argument given but no response topic specified.",
+     "Topic that the response comes by; subscribed to before the request is sent."},
+    {option_id::message, pub | rr, "-m", "--message", "TEXT", what, both,
      "-m argument given but no message specified.",
      "Publish this text."},
-    {option_id::file, pub, "-f", "--file", "FILE", what, both,
+    {option_id::file, pub | rr, "-f", "--file", "FILE", what, both,
      "-f argument given but no file specified.",
      "Publish the contents of a file as one message."},
     {option_id::stdin_line, pub, "-l", "--stdin-line", "", what, both, "",
      "Publish each line of standard input as a message. LF is taken off, CR is kept; a blank line is an empty message."},
-    {option_id::stdin_file, pub, "-s", "--stdin-file", "", what, both, "",
+    {option_id::stdin_file, pub | rr, "-s", "--stdin-file", "", what, both, "",
      "Publish all of standard input as one message."},
-    {option_id::null_message, pub, "-n", "--null-message", "", what, both, "",
+    {option_id::null_message, pub | rr, "-n", "--null-message", "", what, both, "",
      "Publish an empty message; with -r this deletes the retained one."},
     {option_id::qos, pub, "-q", "--qos", "0|1|2", what, both,
      "-q argument given but no QoS specified.",
@@ -45,6 +50,9 @@ constexpr auto table = std::to_array<option>({
     {option_id::qos, sub, "-q", "--qos", "0|1|2", what, both,
      "-q argument given but no QoS specified.",
      "The highest quality of service to receive with. Default 0."},
+    {option_id::qos, rr, "-q", "--qos", "0|1|2", what, both,
+     "-q argument given but no QoS specified.",
+     "Quality of service of the request and of the subscription. Default 0."},
     {option_id::retain, pub, "-r", "--retain", "", what, both, "",
      "The broker keeps the message for later subscribers."},
     {option_id::unsubscribe, sub, "-U", "--unsubscribe", "FILTER", what, both,
@@ -55,11 +63,11 @@ constexpr auto table = std::to_array<option>({
      "Do not print messages whose topic matches. May be repeated."},
     {option_id::no_local, sub, "", "--no-local", "", what, native_only, "",
      "MQTT 5: not the messages that this client itself publishes."},
-    {option_id::skip_retained, sub, "-R", "", "", what, both, "",
+    {option_id::skip_retained, sub | rr, "-R", "", "", what, both, "",
      "Do not print retained (stale) messages."},
-    {option_id::retain_as_published, sub, "", "--retain-as-published", "", what, both, "",
+    {option_id::retain_as_published, sub | rr, "", "--retain-as-published", "", what, both, "",
      "MQTT 5: keep the retain flag as the publisher set it."},
-    {option_id::retain_handling, sub, "", "--retain-handling", "WHEN", what, both,
+    {option_id::retain_handling, sub | rr, "", "--retain-handling", "WHEN", what, both,
      "--retain-handling argument given but no option specified.",
      "MQTT 5: retained messages are sent always (default), new (only for a new subscription) or never."},
     {option_id::remove_retained, sub, "", "--remove-retained", "", what, both, "",
@@ -78,7 +86,7 @@ constexpr auto table = std::to_array<option>({
     {option_id::count, sub, "-C", "", "N", how_long, both,
      "-C argument given but no count specified.",
      "Exit after N printed messages."},
-    {option_id::timeout, sub, "-W", "", "SECONDS", how_long, both,
+    {option_id::timeout, sub | rr, "-W", "", "SECONDS", how_long, both,
      "-W argument given but no timeout specified.",
      "Stop after this time and exit with 27; fractions are allowed."},
     {option_id::timeout, pub, "-W", "--timeout", "SECONDS", how_long, native_only,
@@ -90,22 +98,24 @@ constexpr auto table = std::to_array<option>({
      "Print retained messages only; exit at the first other one."},
 
     // -- output
-    {option_id::verbose, sub, "-v", "--verbose", "", output, both, "",
+    {option_id::verbose, sub | rr, "-v", "--verbose", "", output, both, "",
      "Print \"topic payload\" instead of the payload alone."},
-    {option_id::format, sub, "-F", "", "FORMAT", output, both,
+    {option_id::format, sub | rr, "-F", "", "FORMAT", output, both,
      "-F argument given but no format specified.",
      "Print each message in this format: %t topic, %p payload, %q QoS, %r retain, %l length, %m packet id,\n"
      "%x %X payload in hex, %f %d payload as float, double, %I ISO time, %U Unix time, %j %J JSON,\n"
      "MQTT 5: %A alias, %C content type, %D correlation data, %E expiry, %F payload format, %P user properties,\n"
      "%R response topic, %S subscription id. %-010.5t sets width and precision, @Y-@m-@d is strftime, \\n \\t \\0 \\e \\\\."},
-    {option_id::json, sub, "-j", "--json", "", output, native_only, "",
+    {option_id::json, sub | rr, "-j", "--json", "", output, native_only, "",
      "Print each message as a line of JSON, like -F %j; a payload that is not UTF-8 is in payload_b64."},
-    {option_id::pretty, sub, "", "--pretty", "", output, both, "",
+    {option_id::pretty, sub | rr, "", "--pretty", "", output, both, "",
      "Indent JSON."},
-    {option_id::no_end_of_line, sub, "-N", "", "", output, both, "",
+    {option_id::no_end_of_line, sub | rr, "-N", "", "", output, both, "",
      "No end of line after a message."},
     {option_id::watch, sub, "-w", "--watch", "", output, not_yet, "",
      "Show the last message of each topic on a line of the terminal."},
+    {option_id::latency, rr, "", "--latency", "", output, both, "",
+     "Also print how long the response took."},
     {option_id::message_rate, sub, "", "--message-rate", "", output, not_yet, "",
      "Print the number of messages of each second instead of the messages."},
 
@@ -137,7 +147,7 @@ constexpr auto table = std::to_array<option>({
      "Connect through a Unix socket."},
     {option_id::websocket, client, "", "--ws", "", connection, not_yet, "",
      "Connect through WebSocket."},
-    {option_id::bind_address, client, "-A", "", "ADDRESS", connection, not_yet,
+    {option_id::bind_address, client, "-A", "", "ADDRESS", connection, both,
      "-A argument given but no address specified.",
      "Connect from this local address."},
     {option_id::dns_srv, client, "-S", "", "", connection, not_yet, "",
@@ -174,9 +184,12 @@ constexpr auto table = std::to_array<option>({
     {option_id::connect_timeout, client, "", "--connect-timeout", "SECONDS", connection, native_only,
      "--connect-timeout argument given but no time specified.",
      "Give up an attempt to connect after this time. Default 10."},
-    {option_id::options_file, client, "-o", "", "FILE", connection, not_yet,
+    {option_id::options_file, client, "-o", "", "FILE", connection, both,
      "-o argument given but no options file specified.",
-     "Read options from a file, one a line."},
+     "Read options from this file, one a line, instead of the usual one."},
+    {option_id::context, client, "", "--profile", "NAME", connection, native_only,
+     "--profile argument given but no name specified.",
+     "Take the section [profile NAME] of the configuration files, too. mosquitto: behave like Mosquitto's tools."},
 
     // -- security
     {option_id::user_name, client, "-u", "--username", "NAME", security, both,
@@ -248,74 +261,8 @@ constexpr auto table = std::to_array<option>({
 });
 // clang-format on
 
-bool known(const option& row, command c, profile p) noexcept {
-    return belongs_to(row, c) && (p == profile::native || row.available != native_only);
-}
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (std::size_t j = 0; j < b.size(); ++j) {
-            const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({replaced, row[j + 1] + 1, row[j] + 1});
-        }
-    }
-    return row.back();
-}
-
 }  // namespace
 
-std::span<const option> options() noexcept { return table; }
-
-const option* find_option(std::string_view name, command c, profile p) noexcept {
-    if (name.empty()) return nullptr;
-    for (const option& row : table) {
-        if ((row.short_name == name || row.long_name == name) && known(row, c, p)) return &row;
-    }
-    return nullptr;
-}
-
-std::string_view nearest_option(std::string_view name, command c, profile p) {
-    if (!name.starts_with("--") || name.size() > 64) return {};
-    std::string_view best;
-    std::size_t best_distance = 3;  // more wrong letters than two: a guess
-    for (const option& row : table) {
-        if (row.long_name.empty() || !known(row, c, p)) continue;
-        const std::size_t distance = edit_distance(name, row.long_name);
-        const bool closer = distance < best_distance;
-        const bool begins_so = name.size() > 4 && best.empty() && row.long_name.starts_with(name);
-        if (!closer && !begins_so) continue;
-        best = row.long_name;
-        best_distance = std::min(best_distance, distance);
-    }
-    return best;
-}
-
-std::string_view to_string(command c) noexcept {
-    switch (c) {
-        case command::pub: return "pub";
-        case command::sub: return "sub";
-        case command::broker: return "broker";
-    }
-    return "?";
-}
-
-std::string_view heading(option_group group, command c) noexcept {
-    switch (group) {
-        case what: return c == command::pub ? "What to publish" : "What to receive";
-        case how_long: return "How many, how long";
-        case output: return "Output";
-        case listening: return "Where to listen";
-        case connection: return "Connection";
-        case security: return "Security";
-        case will: return "Will";
-        case diagnostics: return "Diagnostics";
-    }
-    return "";
-}
+std::span<const option> client_options_table() noexcept { return table; }
 
 }  // namespace martlet::cli

@@ -2,6 +2,7 @@
 // bits of a row, not by code.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -11,8 +12,25 @@ namespace martlet::cli {
 /// Whose manners: those of mosquitto's tools to the letter (by argv[0]), or our own.
 enum class profile : std::uint8_t { native, mosquitto };
 
-/// The subcommands that have options, as bits.
-enum class command : std::uint8_t { pub = 1, sub = 2, broker = 4 };
+/// The subcommands, as bits.
+enum class command : std::uint32_t {
+    pub = 1u << 0,
+    sub = 1u << 1,
+    broker = 1u << 2,
+    rr = 1u << 3,
+    serve = 1u << 4,
+    ping = 1u << 5,
+    retained = 1u << 6,
+    record = 1u << 7,
+    replay = 1u << 8,
+    check = 1u << 9,
+    top = 1u << 10,
+    decode = 1u << 11,
+    doctor = 1u << 12,
+    completion = 1u << 13,
+    man = 1u << 14,
+    install_compat = 1u << 15,
+};
 
 /// What an option is about: the headings of --help, in their order.
 enum class option_group : std::uint8_t {
@@ -30,6 +48,7 @@ enum class option_group : std::uint8_t {
 enum class option_id : std::uint8_t {
     // what
     topic,
+    response_topic,
     message,
     file,
     stdin_line,
@@ -60,6 +79,7 @@ enum class option_id : std::uint8_t {
     no_end_of_line,
     watch,
     message_rate,
+    latency,
     // listening
     listen_port,
     listen_url,
@@ -85,6 +105,7 @@ enum class option_id : std::uint8_t {
     property,
     connect_timeout,
     options_file,
+    context,
     // security
     user_name,
     password,
@@ -126,7 +147,7 @@ enum class availability : std::uint8_t {
 
 struct option {
     option_id id;
-    std::uint8_t commands;        ///< bits of `command`
+    std::uint32_t commands;       ///< bits of `command`
     std::string_view short_name;  ///< "-p", or empty
     std::string_view long_name;   ///< "--port", or empty
     std::string_view value_name;  ///< "N"; empty: a switch
@@ -136,12 +157,15 @@ struct option {
     std::string_view help;     ///< a sentence or two; '\n' starts a new line
 };
 
-/// Every row, in the order of --help.
+/// Every row; those of one group stand together in the order of --help.
 [[nodiscard]] std::span<const option> options() noexcept;
 
-[[nodiscard]] constexpr bool belongs_to(const option& row, command c) noexcept {
-    return (row.commands & static_cast<std::uint8_t>(c)) != 0;
-}
+/// The pieces that options() is made of, each in a file of its own.
+[[nodiscard]] std::span<const option> client_options_table() noexcept;  ///< pub, sub, rr, and what all clients share
+[[nodiscard]] std::span<const option> tool_options_table() noexcept;    ///< the smaller tools
+
+[[nodiscard]] constexpr std::uint32_t bit(command c) noexcept { return static_cast<std::uint32_t>(c); }
+[[nodiscard]] constexpr bool belongs_to(const option& row, command c) noexcept { return (row.commands & bit(c)) != 0; }
 
 /// The row that `name` ("-p", "--port") stands for, or null.
 [[nodiscard]] const option* find_option(std::string_view name, command c, profile p) noexcept;
@@ -149,8 +173,8 @@ struct option {
 /// The long name that was probably meant by the unknown option `name`, or nothing.
 [[nodiscard]] std::string_view nearest_option(std::string_view name, command c, profile p);
 
-/// "pub", "sub", "broker".
-[[nodiscard]] std::string_view to_string(command c) noexcept;
+/// How many letters have to be changed, put in or taken out to make `b` of `a`.
+[[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
 
 /// "What to publish" and the like.
 [[nodiscard]] std::string_view heading(option_group group, command c) noexcept;

@@ -14,9 +14,9 @@ std::string number(packet_id id) { return std::to_string(to_number(id)); }
 std::string number(qos q) { return std::to_string(to_number(q)); }
 std::string number(reason_code r) { return std::to_string(static_cast<int>(r)); }
 
-std::string publish_text(const packets::publish& p) {
+std::string publish_text(const packets::publish& p, packet_id id) {
     return "PUBLISH (d" + std::string(p.dup ? "1" : "0") + ", q" + number(p.qos) + ", r" + (p.retain ? "1" : "0") +
-           ", m" + number(p.id) + ", '" + std::string(p.topic.empty() ? "(null)" : p.topic) + "', ... (" +
+           ", m" + number(id) + ", '" + std::string(p.topic.empty() ? "(null)" : p.topic) + "', ... (" +
            std::to_string(p.payload.size()) + " bytes))";
 }
 
@@ -49,8 +49,12 @@ std::string sent_text(const packets::publish_ack<Type>& p) {
 
 void packet_log::on_sent(const packet& p, protocol_version, std::size_t) {
     std::visit(overloaded{
-                   [&](const packets::publish& x) { tell("sending " + publish_text(x)); },
+                   [&](const packets::publish& x) {
+                       const bool counted = counts_qos_0_ && x.qos == qos::at_most_once;
+                       tell("sending " + publish_text(x, counted ? packet_id{++count_} : x.id));
+                   },
                    [&](const packets::subscribe& x) {
+                       count_ = to_number(x.id);
                        for (const subscription_request& s : x.subscriptions)
                            tell("sending " + subscribe_text(x, s));
                    },
@@ -75,7 +79,7 @@ void packet_log::on_received(const packet& p, protocol_version version, std::siz
                            client_id_ = *x.properties.assigned_client_identifier;
                        tell("received CONNACK (" + std::to_string(connack_code(x.reason, version)) + ")");
                    },
-                   [&](const packets::publish& x) { tell("received " + publish_text(x)); },
+                   [&](const packets::publish& x) { tell("received " + publish_text(x, x.id)); },
                    [&](const packets::suback& x) {
                        tell("received SUBACK");
                        std::string line = "Subscribed (mid: " + number(x.id) + "):";

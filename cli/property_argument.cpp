@@ -85,18 +85,18 @@ constexpr auto rules = std::to_array<rule>({
     {"content-type", property::content_type, publish | will, publish | will, kind::text},
     {"response-topic", property::response_topic, publish | will, publish | will, kind::text},
     {"correlation-data", property::correlation_data, publish | will, publish | will, kind::binary},
-    {"subscription-identifier", property::subscription_identifier, publish | subscribe, 0, kind::number, 1, 268'435'455},
+    {"subscription-identifier", property::subscription_identifier, publish | subscribe, subscribe, kind::number, 1, 268'435'455},
     {"session-expiry-interval", property::session_expiry_interval, connect | connack | disconnect, connect | disconnect, kind::number},
     {"authentication-method", property::authentication, connect | connack | auth, 0, kind::text},
     {"authentication-data", property::authentication, connect | connack | auth, 0, kind::binary},
-    {"request-problem-information", property::request_problem_information, connect, 0, kind::number, 0, 1},
+    {"request-problem-information", property::request_problem_information, connect, connect, kind::number, 0, 1},
     {"will-delay-interval", property::will_delay_interval, will, will, kind::number},
     {"request-response-information", property::request_response_information, connect, connect, kind::number, 0, 1},
     {"reason-string", property::reason_string, connack | acknowledgement | disconnect | auth, disconnect, kind::text},
     {"receive-maximum", property::receive_maximum, connect | connack, connect, kind::number, 1, 65'535},
     {"topic-alias-maximum", property::topic_alias_maximum, connect | connack, connect, kind::number, 0, 65'535},
     {"topic-alias", property::topic_alias, publish, publish, kind::number, 1, 65'535},
-    {"user-property", property::user_property, every_packet, connect | publish | subscribe | unsubscribe | will, kind::pair},
+    {"user-property", property::user_property, every_packet, connect | publish | subscribe | unsubscribe | disconnect | will, kind::pair},
     {"maximum-packet-size", property::maximum_packet_size, connect | connack, connect, kind::number, 1},
     {"server-reference", property::server_only, connack | disconnect, 0, kind::text},
     {"assigned-client-identifier", property::server_only, connack, 0, kind::text},
@@ -129,6 +129,7 @@ void store_connect_property(property id, std::uint32_t number, property_argument
         case property::receive_maximum: out.receive_maximum = static_cast<std::uint16_t>(number); break;
         case property::topic_alias_maximum: out.topic_alias_maximum = static_cast<std::uint16_t>(number); break;
         case property::maximum_packet_size: out.maximum_packet_size = number; break;
+        case property::request_problem_information: out.request_problem_information = number != 0; break;
         case property::request_response_information: out.request_response_information = number != 0; break;
         default: break;
     }
@@ -142,6 +143,7 @@ void store(packet_bit packet, property id, std::string_view text, std::uint32_t 
             if (id == property::will_delay_interval) out.will_delay_interval = number;
             store_message_property(id, text, number, out.will);
             break;
+        case subscribe: out.subscription_identifier = number; break;
         case disconnect:
             if (id == property::session_expiry_interval) out.disconnect_session_expiry_interval = number;
             if (id == property::reason_string) out.disconnect_reason_string = text;
@@ -157,6 +159,7 @@ void store_pair(packet_bit packet, user_property pair, property_arguments& out) 
         case will: out.will_user_properties.push_back(pair); break;
         case subscribe: out.subscribe_user_properties.push_back(pair); break;
         case unsubscribe: out.unsubscribe_user_properties.push_back(pair); break;
+        case disconnect: out.disconnect_user_properties.push_back(pair); break;
         default: break;
     }
 }

@@ -24,6 +24,7 @@ struct property_arguments {
     std::optional<std::uint32_t> maximum_packet_size;
     std::optional<std::uint16_t> topic_alias_maximum;
     bool request_response_information = false;
+    bool request_problem_information = true;
     std::vector<owned_user_property> connect_user_properties;
 
     // publish; the user properties are kept apart, since the list is a view
@@ -40,6 +41,8 @@ struct property_arguments {
     std::vector<user_property> unsubscribe_user_properties;
     std::optional<std::uint32_t> disconnect_session_expiry_interval;
     std::string_view disconnect_reason_string;
+    std::vector<user_property> disconnect_user_properties;
+    std::uint32_t subscription_identifier = 0;  ///< 0: none
 };
 
 /// Reads what follows a -D. False after a failure, which `in` remembers.

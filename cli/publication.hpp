@@ -2,6 +2,7 @@
 #pragma once
 
 #include "connection_options.hpp"
+#include "payload_source.hpp"
 
 #include <martlet/client_options.hpp>
 
@@ -13,14 +14,10 @@
 
 namespace martlet::cli {
 
-enum class pub_mode : std::uint8_t { none, message, file, stdin_line, stdin_file, null_message };
-
 struct pub_settings {
     connection_settings connection;
     std::vector<std::string> topics;  ///< one in mosquitto's profile
-    pub_mode mode = pub_mode::none;
-    std::string text;  ///< of -m, or the contents of a file
-    std::string file;  ///< name
+    payload_settings payload;
     martlet::qos qos = martlet::qos::at_most_once;
     bool retain = false;
     std::int64_t repeat = 1;

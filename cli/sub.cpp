@@ -1,7 +1,7 @@
 #include "sub.hpp"
 
 #include "client_runner.hpp"
-#include "packet_log.hpp"
+#include "client_setup.hpp"
 #include "sub_options.hpp"
 #include "subscriber.hpp"
 #include "text_output.hpp"
@@ -14,28 +14,15 @@ namespace martlet::cli {
 namespace {
 
 client_options make_client_options(const sub_settings& settings, text_output& output, profile p) {
-    client_options options = to_client_options(settings.connection);
-    options.reconnect.before_first_connect = false;
-    options.reconnect.delay_max = std::chrono::seconds(10);
-    if (p == profile::mosquitto) {
-        options.reconnect.delay_max = options.reconnect.delay_min;
-        options.reconnect.jitter = 0;
-        if (!options.session_expiry) options.session_expiry = std::chrono::seconds(0);
-    }
+    client_options options =
+        make_tool_client(settings.connection, p, true, [&output](std::string_view line) {  // between the messages
+            output.text().append(line) += '\n';
+            static_cast<void>(output.flush());
+        });
     if (settings.count && *settings.count < options.receive_maximum) {  // no more than will be printed
         options.receive_maximum = static_cast<std::uint16_t>(*settings.count);
     }
     if (settings.connection.keep_session) options.unclaimed = {65'535, 64u * 1024 * 1024};
-    if (settings.connection.debug && !(p == profile::native && settings.connection.quiet)) {
-        options.observer = std::make_shared<packet_log>(options.client_id, [&output, p](std::string_view line) {
-            if (p == profile::mosquitto) {  // between the messages, in the order of events
-                output.text().append(line) += '\n';
-                static_cast<void>(output.flush());
-            } else {
-                complain(line);
-            }
-        });
-    }
     return options;
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "connection_options.hpp"
-#include "message_format.hpp"
+#include "message_printer.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -21,20 +21,14 @@ struct sub_settings {
     bool no_local = false;
     bool retain_as_published = false;
     martlet::retain_handling retain_handling = martlet::retain_handling::send;
-    bool skip_retained = false;
     bool remove_retained = false;
-    std::optional<double> random_filter;  ///< per cent
 
     std::optional<std::uint64_t> count;  ///< -C
     std::optional<std::chrono::milliseconds> timeout;
     bool exit_after_subscribe = false;
     bool retained_only = false;
 
-    bool verbose = false;
-    bool end_of_line = true;
-    bool pretty = false;
-    std::optional<std::string> format_text;
-    std::optional<message_format> format;
+    output_settings output;
 };
 
 /// Takes `row`, which `in` just returned, if it is an option of sub.

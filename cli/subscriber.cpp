@@ -17,18 +17,6 @@ namespace martlet::cli {
 namespace {
 
 constexpr std::size_t batch_max = 1'000;
-constexpr int exit_by_second_signal = 130;
-
-/// Subscription identifiers are left out: the client chooses them, not the user.
-printable_message view_of(const message& m) {
-    return {.topic = m.topic(),
-            .payload = m.text(),
-            .qos = m.qos(),
-            .retain = m.retain(),
-            .id = m.packet_id(),
-            .topic_alias = m.topic_alias(),
-            .properties = m.properties()};
-}
 
 }  // namespace
 
@@ -37,27 +25,16 @@ subscriber::subscriber(client_runner& runner, text_output& output, const sub_set
       output_(output),
       settings_(settings),
       profile_(p),
-      signals_(runner.io(), SIGINT, SIGTERM),
+      printer_(settings.output, p, [&runner](std::string_view line) { runner.tell(line); }),
       writable_(runner.io().get_executor(), output.descriptor(), readiness::writable),
       random_(static_cast<std::minstd_rand::result_type>(std::time(nullptr))),
       batch_(std::min<std::uint64_t>(batch_max, settings.count.value_or(batch_max))) {}
 
 void subscriber::start() {
-    watch_signals();
+    runner_.leave_on_signal();
     if (!settings_.filters.empty()) subscribe();
     if (!settings_.unsubscribe.empty()) unsubscribe();
     if (settings_.filters.empty() && settings_.connection.keep_session) receive_unclaimed();
-}
-
-// The first signal takes leave, so that the broker publishes the will; the second one exits at once.
-void subscriber::watch_signals() {
-    signals_.async_wait([this](const error_code& error, int) {
-        if (error) return;
-        if (runner_.is_finishing()) std::_Exit(exit_by_second_signal);
-        if (!runner_.was_connected()) std::_Exit(exit_interrupted_early);
-        runner_.finish(exit_ok, {.reason = reason_code::disconnect_with_will});
-        watch_signals();
-    });
 }
 
 // -- subscribing
@@ -70,6 +47,7 @@ void subscriber::subscribe() {
     }
     subscribe_options options;
     options.user_properties = settings_.connection.properties.subscribe_user_properties;
+    options.subscription_identifier = settings_.connection.properties.subscription_identifier;
     ++replies_awaited_;
     runner_.client().async_subscribe(
         std::span<const subscription_request>(requests), options,
@@ -169,45 +147,15 @@ bool subscriber::handle(const message& m) {
 }
 
 bool subscriber::is_filtered_out(const message& m) const {
-    if (m.retain() && settings_.skip_retained) return true;
+    if (m.retain() && settings_.output.skip_retained) return true;
     return std::any_of(settings_.filter_out.begin(), settings_.filter_out.end(),
                        [&](const std::string& filter) { return topic_matches(filter, m.topic()); });
 }
 
 void subscriber::print(const message& m) {
-    if (settings_.random_filter && static_cast<double>(random_() % 10'000) >= *settings_.random_filter * 100) return;
-    if (!settings_.format) return print_plain(m);
-
-    std::timespec now{};
-    if (settings_.format->needs_time()) std::timespec_get(&now, TIME_UTC);
-    switch (settings_.format->print(view_of(m), now, output_.text())) {
-        case print_problem::none: break;
-        case print_problem::not_json:
-            runner_.tell("Error: Message payload is not valid JSON on topic " + std::string(m.topic()) + ".");
-            break;
-        case print_problem::not_a_float:
-            runner_.tell("Error: Message payload is not a float of 4 bytes on topic " + std::string(m.topic()) + ".");
-            break;
-        case print_problem::not_a_double:
-            runner_.tell("Error: Message payload is not a double of 8 bytes on topic " + std::string(m.topic()) + ".");
-            break;
-    }
-    if (settings_.end_of_line) output_.text() += '\n';
-}
-
-// An empty message: mosquitto prints nothing for it, so that blank lines get lost; the native profile prints a line for
-// each message. Both print "topic (null)" with -v.
-void subscriber::print_plain(const message& m) {
-    std::string& out = output_.text();
-    const std::string_view payload = m.text();
-    if (settings_.verbose) {
-        if (payload.empty() && !settings_.end_of_line) return;
-        out.append(m.topic()).append(" ").append(payload.empty() ? "(null)" : payload);
-    } else {
-        if (payload.empty() && profile_ == profile::mosquitto) return;
-        out.append(payload);
-    }
-    if (settings_.end_of_line) out += '\n';
+    const std::optional<double> share = settings_.output.random_filter;
+    if (share && static_cast<double>(random_() % 10'000) >= *share * 100) return;
+    printer_.print(m, output_.text());
 }
 
 // -- output

@@ -8,12 +8,11 @@
 
 #include "client_runner.hpp"
 #include "descriptor_watch.hpp"
+#include "message_printer.hpp"
 #include "sub_options.hpp"
 #include "text_output.hpp"
 
 #include <martlet/client.hpp>
-
-#include <boost/asio/signal_set.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -33,7 +32,6 @@ public:
     void start();
 
 private:
-    void watch_signals();
     void subscribe();
     void subscribed(const error_code& error, subscription stream);
     void unsubscribe();
@@ -45,7 +43,6 @@ private:
     [[nodiscard]] bool handle(const message& m);
     [[nodiscard]] bool is_filtered_out(const message& m) const;
     void print(const message& m);
-    void print_plain(const message& m);
 
     void flush();
     void flushed();
@@ -55,7 +52,7 @@ private:
     text_output& output_;
     const sub_settings& settings_;
     profile profile_;
-    boost::asio::signal_set signals_;
+    message_printer printer_;
     descriptor_watch writable_;
     std::minstd_rand random_;
 

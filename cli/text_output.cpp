@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,6 +25,11 @@ text_output::text_output(int descriptor) : descriptor_(descriptor) {
 
 text_output::~text_output() {
     if (kind_ == kind::reopened) ::close(descriptor_);
+}
+
+void text_output::wait_writable() const {
+    pollfd one{descriptor_, POLLOUT, 0};
+    ::poll(&one, 1, -1);
 }
 
 text_output::result text_output::flush() {

@@ -23,6 +23,8 @@ public:
     /// Writes as much as there is. After would_block: wait until descriptor() is writable, and call it again. After
     /// failed, error() is the errno; what was not written is dropped.
     [[nodiscard]] result flush();
+    /// Waits until it is writable, for tools that have nothing else to do.
+    void wait_writable() const;
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
     [[nodiscard]] int error() const noexcept { return error_; }
 

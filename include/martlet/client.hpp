@@ -86,7 +86,8 @@ void start_receive_some(core_ptr core, stream_ptr from, std::span<message> into,
                         completion<receive_some_signature> handler);
 void start_next_event(core_ptr core, completion<event_signature> handler);
 void start_disconnect(core_ptr core, const disconnect_options& options, std::string reason_string,
-                      completion<run_signature> handler);
+                      std::vector<owned_user_property> properties, completion<run_signature> handler);
+[[nodiscard]] std::vector<owned_user_property> own(const user_property_list& views);
 
 template <class T, class... Others>
 inline constexpr bool is_none_of = (!std::is_same_v<T, Others> && ...);
@@ -322,10 +323,12 @@ public:
     template <detail::completion_token Token = asio::deferred_t>
     [[nodiscard]] auto async_disconnect(const disconnect_options& options, Token&& token = Token()) {
         return asio::async_initiate<Token, detail::run_signature>(
-            [](auto handler, detail::core_ptr core, const disconnect_options& o, std::string text) {
-                detail::start_disconnect(std::move(core), o, std::move(text), std::move(handler));
+            [](auto handler, detail::core_ptr core, const disconnect_options& o, std::string text,
+               std::vector<owned_user_property> properties) {
+                detail::start_disconnect(std::move(core), o, std::move(text), std::move(properties),
+                                         std::move(handler));
             },
-            token, core_, options, std::string(options.reason_string));
+            token, core_, options, std::string(options.reason_string), detail::own(options.user_properties));
     }
     template <detail::completion_token Token = asio::deferred_t>
     [[nodiscard]] auto async_disconnect(Token&& token = Token()) {

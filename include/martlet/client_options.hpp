@@ -115,6 +115,10 @@ struct client_options {
 
     std::vector<owned_user_property> user_properties = {};  ///< of CONNECT, MQTT 5
     bool request_response_information = false;              ///< MQTT 5 §3.1.2.11.6
+    bool request_problem_information = true;                ///< MQTT 5 §3.1.2.11.7: reason strings and the like
+
+    /// The local address to connect from, a literal: "192.0.2.7", "::1". Empty: the system chooses. Not for unix URLs.
+    std::string bind_address = {};
 
     std::shared_ptr<martlet::store> store = {};      ///< null: nothing survives the client
     std::shared_ptr<packet_observer> observer = {};  ///< null: off
@@ -144,6 +148,9 @@ struct subscribe_options {
     /// True: asking for the next message acknowledges nothing; subscription::acknowledge does.
     bool manual_acknowledgement = false;
     user_property_list user_properties = {};  ///< MQTT 5; of the SUBSCRIBE
+    /// MQTT 5: 1..268,435,455, not that of another stream of this client (errc::option_invalid); it may be kept by the
+    /// server for a session that is resumed. 0: the client chooses one.
+    std::uint32_t subscription_identifier = 0;
     std::chrono::milliseconds timeout = no_timeout;
 };
 
@@ -161,6 +168,7 @@ struct disconnect_options {
     reason_code reason = reason_code::success;                  ///< disconnect_with_will asks for the will
     std::optional<std::uint32_t> session_expiry_interval = {};  ///< seconds, MQTT 5: another one than at CONNECT
     std::string_view reason_string = {};                        ///< MQTT 5
+    user_property_list user_properties = {};                    ///< MQTT 5
     std::chrono::milliseconds timeout = no_timeout;             ///< then the connection is cut
 };
 

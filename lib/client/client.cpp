@@ -25,13 +25,6 @@ namespace {
 constexpr std::size_t binary_size_max = 65'535;
 constexpr std::size_t payload_size_max = 268'435'455;
 
-std::vector<owned_user_property> own(const user_property_list& views) {
-    std::vector<owned_user_property> owned;
-    for (const auto& one : views)
-        owned.emplace_back(one.name, one.value);
-    return owned;
-}
-
 }  // namespace
 
 error_code check(const message_properties& p) noexcept {
@@ -51,6 +44,13 @@ void request_deleter<T>::operator()(T* request) const noexcept {
 template struct request_deleter<publish_request>;
 template struct request_deleter<subscribe_request>;
 template struct request_deleter<unsubscribe_request>;
+
+std::vector<owned_user_property> own(const user_property_list& views) {
+    std::vector<owned_user_property> owned;
+    for (const auto& one : views)
+        owned.emplace_back(one.name, one.value);
+    return owned;
+}
 
 request_ptr<publish_request> make_request(client_core& core, std::string_view topic, payload&& bytes,
                                           const publish_options& options) {
@@ -88,6 +88,7 @@ request_ptr<subscribe_request> make_request(std::span<const subscription_request
     auto& s = *request->stream;
     s.manual_acknowledgement = options.manual_acknowledgement;
     s.user_properties = own(options.user_properties);
+    s.identifier = options.subscription_identifier;
     s.filters.reserve(filters.size());
     for (const auto& one : filters) {
         s.filters.emplace_back(one.filter);
@@ -155,8 +156,8 @@ void start_receive_some(core_ptr core, stream_ptr from, std::span<message> into,
 void start_next_event(core_ptr core, completion<event_signature> handler) { core->next_event(std::move(handler)); }
 
 void start_disconnect(core_ptr core, const disconnect_options& options, std::string reason_string,
-                      completion<run_signature> handler) {
-    core->disconnect(options, std::move(reason_string), std::move(handler));
+                      std::vector<owned_user_property> properties, completion<run_signature> handler) {
+    core->disconnect(options, std::move(reason_string), std::move(properties), std::move(handler));
 }
 
 }  // namespace detail

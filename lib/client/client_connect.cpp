@@ -139,6 +139,7 @@ void client_engine::send_connect() {
         if (expiry != 0) packet.properties.session_expiry_interval = expiry;
         packet.properties.user_properties = properties;
         if (options_.request_response_information) packet.properties.request_response_information = true;
+        if (!options_.request_problem_information) packet.properties.request_problem_information = false;
     }
     connection_->connect(packet, session_);
     settle();

@@ -143,10 +143,11 @@ void client_core::serve_events() {
 void client_core::obey(const link_action& action) {
     switch (action.kind) {
         case link_action::kind_type::dial:
-            dialing_ = network_->dial(action.to, {.timeout = action.timeout}, [this](net::dial_result result) {
-                const auto self = shared_from_this();
-                dialed(std::move(result));
-            });
+            dialing_ = network_->dial(action.to, {.timeout = action.timeout, .bind_address = action.bind_address},
+                                      [this](net::dial_result result) {
+                                          const auto self = shared_from_this();
+                                          dialed(std::move(result));
+                                      });
             break;
         case link_action::kind_type::abandon:
             if (driver_) driver_->close_after_flush();

@@ -62,7 +62,8 @@ public:
     void receive_some(stream_ptr from, std::span<message> into, std::chrono::milliseconds timeout,
                       completion<receive_some_signature> handler);
     void next_event(completion<event_signature> handler);
-    void disconnect(const disconnect_options& options, std::string reason_string, completion<run_signature> handler);
+    void disconnect(const disconnect_options& options, std::string reason_string,
+                    std::vector<owned_user_property> properties, completion<run_signature> handler);
     void stop();
     /// The handle is gone: what is pending ends with operation_aborted. On the executor, or when nothing runs it.
     void shut_down() noexcept;

@@ -46,6 +46,7 @@ struct link_action {
     endpoint to;
     std::chrono::milliseconds timeout{0};
     error_code error;
+    std::string bind_address = {};  ///< of dial
 };
 
 /// The end of an operation.
@@ -92,7 +93,8 @@ public:
     [[nodiscard]] error_code start();
     void stop() { finish({}); }
     /// Errors: not_running.
-    [[nodiscard]] error_code disconnect(const disconnect_options& options, std::string reason_string);
+    [[nodiscard]] error_code disconnect(const disconnect_options& options, std::string reason_string,
+                                        std::vector<owned_user_property> properties = {});
     /// Between the end of a run and the next one.
     [[nodiscard]] bool has_ended() const noexcept { return state_ == state::ended; }
     [[nodiscard]] bool is_running() const noexcept { return state_ != state::idle && state_ != state::ended; }
@@ -233,10 +235,13 @@ private:
     std::optional<connection_info> info_;
     disconnect_options farewell_;
     std::string farewell_text_;
+    std::vector<owned_user_property> farewell_properties_;
 
     std::map<std::uint64_t, request> requests_;  // in the order of asking
     std::uint64_t next_request_ = 1;
+    [[nodiscard]] bool is_identifier_taken(std::uint32_t identifier) const noexcept;
     std::uint32_t next_identifier_ = 1;
+    bool has_given_identifiers_ = false;  ///< some were the user's choice
     std::size_t renewals_ = 0;
     std::uint64_t renewed_filters_ = 0;
 

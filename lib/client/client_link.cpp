@@ -1,6 +1,8 @@
 // Links come and go: dialling, losing, trying again, leaving. What is said on them stands in client_connect.cpp.
 #include "client/client_engine.hpp"
 
+#include <martlet/topic.hpp>
+
 #include <algorithm>
 #include <utility>
 
@@ -23,10 +25,16 @@ error_code client_engine::start() {
     return {};
 }
 
-error_code client_engine::disconnect(const disconnect_options& options, std::string reason_string) {
+error_code client_engine::disconnect(const disconnect_options& options, std::string reason_string,
+                                     std::vector<owned_user_property> properties) {
+    for (const auto& [name, value] : properties) {
+        if (!is_valid_utf8_string(name) || !is_valid_utf8_string(value)) return errc::string_invalid;
+    }
     if (!is_running() || state_ == state::leaving) return errc::not_running;
     farewell_ = options;
+    farewell_.user_properties = {};  // views of the caller's
     farewell_text_ = std::move(reason_string);
+    farewell_properties_ = std::move(properties);
     is_draining_ = true;
     if (!options.drain) leave();
     settle();
@@ -42,6 +50,10 @@ void client_engine::leave() {
         properties.session_expiry_interval = 0;  // nobody will come back to it
     }
     if (!farewell_text_.empty()) properties.reason_string = farewell_text_;
+    std::vector<user_property> said;
+    for (const auto& [name, value] : farewell_properties_)
+        said.push_back({name, value});
+    properties.user_properties = said;
     connection_->disconnect(farewell_.reason, properties);
     state_ = state::leaving;
     actions_.push_back({link_action::kind_type::close, {}, {}, {}});
@@ -82,8 +94,11 @@ void client_engine::dial_now() {
     retry_at_ = never;
     dial_started_ = present_.steady;
     tell(client_event::kind_type::connecting);
-    actions_.push_back(
-        {link_action::kind_type::dial, endpoints_[reconnect_->endpoint()], options_.connect_timeout, {}});
+    actions_.push_back({link_action::kind_type::dial,
+                        endpoints_[reconnect_->endpoint()],
+                        options_.connect_timeout,
+                        {},
+                        options_.bind_address});
 }
 
 void client_engine::on_dial_failed(error_code error, std::string detail) {

@@ -207,13 +207,14 @@ void client_core::next_event(completion<event_signature> handler) {
 }
 
 void client_core::disconnect(const disconnect_options& options, std::string reason_string,
-                             completion<run_signature> handler) {
+                             std::vector<owned_user_property> properties, completion<run_signature> handler) {
     auto op = prepare<run_operation>(operation_kind::disconnect, std::move(handler));
-    on_executor([self = shared_from_this(), op = std::move(op), options, text = std::move(reason_string)]() mutable {
+    on_executor([self = shared_from_this(), op = std::move(op), options, text = std::move(reason_string),
+                 said = std::move(properties)]() mutable {
         turn t(*self, false);
         auto& started = *op;
         if (!self->begin(std::move(op), options.timeout)) return t.finish();
-        if (const auto error = self->engine_.disconnect(options, std::move(text))) {
+        if (const auto error = self->engine_.disconnect(options, std::move(text), std::move(said))) {
             started.fail(error);
             self->ready(started);
         } else {

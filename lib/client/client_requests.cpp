@@ -28,6 +28,11 @@ error_code check_properties(const std::vector<owned_user_property>& properties) 
 
 }  // namespace
 
+bool client_engine::is_identifier_taken(std::uint32_t identifier) const noexcept {
+    return std::any_of(routes_.streams().begin(), routes_.streams().end(),
+                       [&](const auto& stream) { return stream->identifier == identifier; });
+}
+
 // -- asking
 
 error_code client_engine::subscribe(const stream_state_ptr& stream, token who) {
@@ -38,8 +43,17 @@ error_code client_engine::subscribe(const stream_state_ptr& stream, token who) {
     }
     if (const auto error = check_properties(stream->user_properties)) return error;
 
-    stream->identifier = next_identifier_;
-    next_identifier_ = next_identifier_ == identifier_max ? 1 : next_identifier_ + 1;
+    if (stream->identifier > identifier_max) return errc::option_invalid;
+    if (stream->identifier == 0) {
+        do {
+            stream->identifier = next_identifier_;
+            next_identifier_ = next_identifier_ == identifier_max ? 1 : next_identifier_ + 1;
+        } while (has_given_identifiers_ && is_identifier_taken(stream->identifier));
+    } else if (is_identifier_taken(stream->identifier)) {
+        return errc::option_invalid;
+    } else {
+        has_given_identifiers_ = true;
+    }
     stream->live.assign(stream->filters.size(), true);
     routes_.add(stream);  // from now on: messages may come before the SUBACK [MQTT-3.8.4-1]
     claim_unclaimed(stream);

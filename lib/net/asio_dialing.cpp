@@ -99,6 +99,7 @@ private:
         tried_ = "connecting to " + to_string(address);
         auto fd = open_socket(address);
         if (!fd) return on_address_failed(fd.error());
+        if (const error_code error = bind_local(fd->number(), address)) return on_address_failed(error);
         const bool done = ::connect(fd->number(), address.data(), address.size) == 0;
         if (!done && errno != EINPROGRESS && errno != EINTR) return on_address_failed(last_error());
         if (done) return on_connected(std::move(*fd));
@@ -110,6 +111,15 @@ private:
         descriptor_.async_wait(descriptor::wait_write, [self = shared_from_this(), number = next_](error_code error) {
             if (self->handler_ && self->next_ == number && error != asio::error::operation_aborted) self->on_writable();
         });
+    }
+
+    /// Local and remote address must be of one family; the other family's addresses of a name fail then.
+    error_code bind_local(int fd, const socket_address& remote) {
+        if (options_.bind_address.empty() || to_.scheme == scheme::unix_socket) return {};
+        socket_address local;
+        if (!literal_address(options_.bind_address, 0, local)) return asio::error::invalid_argument;
+        if (local.data()->sa_family != remote.data()->sa_family) return asio::error::address_family_not_supported;
+        return ::bind(fd, local.data(), local.size) == 0 ? error_code() : last_error();
     }
 
     void on_writable() {

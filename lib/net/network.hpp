@@ -43,6 +43,7 @@ public:
 struct dial_options {
     std::chrono::milliseconds timeout{10'000};         ///< for all of it
     std::chrono::milliseconds address_timeout{5'000};  ///< for each address of a name but the last
+    std::string bind_address = {};                     ///< local address, a literal; empty: the system chooses
 };
 
 struct dial_result {

@@ -43,7 +43,7 @@ TEST_CASE("usage: one clear line, and exit code 1") {
     CHECK(complaint({"broker", "-p", "65536"}) == "Error: Invalid port given: 65536");
     CHECK(complaint({"broker", "--listen", "wss://h"}) == "Error: wss:// is not supported yet.");
     CHECK(complaint({"broker", "--listen", "nonsense"}).starts_with("Error: Invalid URL 'nonsense' for --listen: "));
-    CHECK(complaint({"pubb"}) == "Error: Unknown command 'pubb'.");
+    CHECK(complaint({"pubb"}) == "Error: Unknown command 'pubb'. Did you mean 'pub'?");
 }
 
 TEST_CASE("--help and --version: exit 0, but 1 in the profile of mosquitto") {

@@ -157,7 +157,12 @@ process::process(const strings& arguments, const process_input& input) {
     for (std::string& word : words)
         argv.push_back(word.data());
     argv.push_back(nullptr);
-    std::vector<char*> environment = clean_environment();
+    strings own_environment = input.environment;
+    std::vector<char*> environment;
+    for (std::string& one : own_environment)  // the first one of a name counts
+        environment.push_back(one.data());
+    const std::vector<char*> everybodys = clean_environment();
+    environment.insert(environment.end(), everybodys.begin(), everybodys.end());
     const int error = ::posix_spawn(&id_, argv[0], &actions, &attributes, argv.data(), environment.data());
     ::posix_spawn_file_actions_destroy(&actions);
     ::posix_spawnattr_destroy(&attributes);

@@ -56,7 +56,8 @@ private:
 };
 
 struct process_input {
-    std::string file = {};  ///< standard input comes from there; empty: a pipe, see process::write()
+    std::string file = {};     ///< standard input comes from there; empty: a pipe, see process::write()
+    strings environment = {};  ///< "NAME=value", on top of (and instead of) what every process gets
 };
 
 /// A program at work. Killed if it still runs when the object goes.

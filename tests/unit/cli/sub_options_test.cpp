@@ -80,8 +80,8 @@ TEST_CASE("sub: options of MQTT 5 are refused for older versions") {
 TEST_CASE("sub: a format is checked at once, and --pretty counts wherever it stands") {
     CHECK(error_of({"-t", "a", "-F", "%Z"}) == "Invalid format specifier 'Z'.");
     const sub_settings s = settings_of({"-t", "a", "-j", "--pretty"});
-    REQUIRE(s.format);
+    REQUIRE(s.output.format);
     std::string out;
-    s.format->print({.topic = "t", .payload = "x"}, {}, out);
+    s.output.format->print({.topic = "t", .payload = "x"}, {}, out);
     CHECK(out.starts_with("{\n\t\"tst\""));
 }

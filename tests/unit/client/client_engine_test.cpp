@@ -416,6 +416,18 @@ TEST_CASE("client_engine: disconnect says good-bye, ends the session of a fresh 
     CHECK(s.publish("t", "x", qos::at_least_once, 1) == errc::not_running);
 }
 
+TEST_CASE("client_engine: disconnect carries user properties, which must be text") {
+    engine_script s;
+    s.open();
+    CHECK(s.engine.disconnect({}, "", {{"name", "\xff"}}) == errc::string_invalid);
+    CHECK_FALSE(s.engine.disconnect({}, "", {{"a", "1"}, {"a", "2"}}));
+    s.run();
+
+    const auto bye = s.take<packets::disconnect>();
+    CHECK(std::vector<user_property>(bye.properties.user_properties.begin(), bye.properties.user_properties.end()) ==
+          std::vector<user_property>{{"a", "1"}, {"a", "2"}});
+}
+
 TEST_CASE("client_engine: disconnect keeps the session that is to be resumed") {
     engine_script s({.session = session_mode::resume});
     s.open();

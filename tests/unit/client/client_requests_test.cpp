@@ -29,6 +29,26 @@ TEST_CASE("client_requests: a subscription asked for before the connection is ma
     CHECK(stream->phase == phase::open);
 }
 
+TEST_CASE("client_requests: an identifier of the user's choice is sent, and belongs to one stream only") {
+    engine_script s;
+    s.open();
+    const auto ask = [&](std::uint32_t identifier, std::uint64_t who) {
+        auto stream = std::make_shared<detail::stream_state>(inbox_limits{});
+        stream->filters = {"a"};
+        stream->requests = {{stream->filters[0]}};
+        stream->identifier = identifier;
+        return s.engine.subscribe(stream, who);
+    };
+    CHECK_FALSE(ask(2, 1));
+    CHECK(ask(2, 2) == errc::option_invalid);
+    CHECK(ask(268'435'456, 3) == errc::option_invalid);
+    CHECK_FALSE(ask(0, 4));
+    CHECK_FALSE(ask(0, 5));
+    s.run();
+    for (const std::uint32_t expected : {2u, 1u, 3u})
+        CHECK(s.take<packets::subscribe>().properties.subscription_identifier == expected);
+}
+
 TEST_CASE("client_requests: no identifier where the server has none") {
     engine_script s;
     packets::connack answer;

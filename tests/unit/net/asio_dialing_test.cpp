@@ -91,6 +91,23 @@ TEST_CASE("dial: schemes that are not built say so") {
     CHECK(dial(l, endpoint{}).error == errc::url_invalid);
 }
 
+TEST_CASE("dial: from a given local address, which must be a literal of the same family") {
+    loop l;
+    std::unique_ptr<transport> accepted;
+    auto listening = l.net->listen(url("mqtt://127.0.0.1:0"), {},
+                                   [&](std::unique_ptr<transport> link) { accepted = std::move(link); }, {});
+    REQUIRE(listening.listener);
+    const endpoint to = listening.listener->local();
+    CHECK_FALSE(dial(l, to, {.bind_address = "127.0.0.2"}).error);
+    l.io.poll();
+    REQUIRE(accepted);
+    CHECK(accepted->peer_address().starts_with("127.0.0.2:"));
+
+    CHECK(dial(l, to, {.bind_address = "localhost"}).error == boost::asio::error::invalid_argument);
+    CHECK(dial(l, to, {.bind_address = "::1"}).error == boost::asio::error::address_family_not_supported);
+    CHECK(dial(l, to, {.bind_address = "192.0.2.1"}).error == boost::system::errc::address_not_available);
+}
+
 TEST_CASE("dial: Unix sockets that are missing or have too long a path") {
     loop l;
     const socket_path file;
