@@ -28,3 +28,12 @@ if(MARTLET_AUTH)
             "libargon2-dev, or set MARTLET_AUTH=OFF.")
     endif()
 endif()
+
+if(MARTLET_WITH_TLS)
+    find_package(OpenSSL 3.0 QUIET)
+    if(NOT OpenSSL_FOUND)
+        message(FATAL_ERROR
+            "martlet needs OpenSSL 3 for TLS and found none. On Debian 12 install the package libssl-dev, "
+            "or build without TLS: -DMARTLET_WITH_TLS=OFF.")
+    endif()
+endif()

@@ -52,9 +52,14 @@ function(martlet_add_pkg_config layer description)
     install(FILES ${PROJECT_BINARY_DIR}/martlet-${layer}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endfunction()
 
+set(hidden_net -lmartlet_net -pthread)
+if(MARTLET_WITH_TLS)
+    list(APPEND hidden_net -lssl -lcrypto)
+endif()
+
 martlet_add_pkg_config(core "MQTT protocol core without I/O")
-martlet_add_pkg_config(client "MQTT client" REQUIRES martlet-core HIDDEN -lmartlet_net -pthread)
-martlet_add_pkg_config(broker "Embeddable MQTT broker" REQUIRES martlet-core HIDDEN -lmartlet_net -pthread)
+martlet_add_pkg_config(client "MQTT client" REQUIRES martlet-core HIDDEN ${hidden_net})
+martlet_add_pkg_config(broker "Embeddable MQTT broker" REQUIRES martlet-core HIDDEN ${hidden_net})
 if(MARTLET_AUTH)
     martlet_add_pkg_config(auth "MQTT password files, ACL files and SCRAM" REQUIRES martlet-core
         HIDDEN -pthread -lcrypto -largon2)

@@ -18,6 +18,7 @@ struct client_info {
     std::string_view client_id;  ///< empty in authenticate() if the broker is still to choose one
     std::string_view user_name;  ///< as authentication_answer::user_name made it; empty: none
     std::string_view address;    ///< "192.0.2.1:4711", "unix:/path"
+    std::string_view identity;   ///< proved in the TLS handshake: Common Name of a verified certificate, or of a PSK
     bool local = false;          ///< loopback or a Unix socket
     protocol_version version = protocol_version::v5;
 };

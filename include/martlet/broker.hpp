@@ -57,10 +57,19 @@ public:
     ~broker();
 
     /// Begins to listen and to serve; may be called several times. \p url: "mqtt://127.0.0.1:1883", "mqtt://[::1]",
-    /// "mqtt://*:1883" (all addresses), "unix:/path"; port 0 chooses a free one. Names are looked up at once. Returns
-    /// where it listens. \p detail, if given, gets one line for the log when it fails.
-    /// Errors: errc::url_invalid, what the system says (address in use), protocol_not_supported, errc::not_running.
+    /// "mqtt://*:1883" (all addresses), "mqtts://…", "unix:/path"; port 0 chooses a free one. Names are looked up at once.
+    /// Returns where it listens. \p detail, if given, gets one line for the log when it fails. Without options of its own
+    /// a listener has those of broker_options.
+    /// Errors: errc::url_invalid, what the system says (address in use), errc::tls_options_invalid, errc::not_running,
+    /// protocol_not_supported for a transport that this build lacks.
     boost::system::result<endpoint> listen(std::string_view url, std::string* detail = nullptr);
+    boost::system::result<endpoint> listen(std::string_view url, const listener_options& options,
+                                           std::string* detail = nullptr);
+
+    /// Reads the certificates, keys and revocation lists of all listeners again: new connections get the new ones, open
+    /// ones stay. All or nothing: after an error everything is as it was, and \p detail, if given, says why in one line.
+    /// Errors: errc::tls_options_invalid.
+    error_code reload_tls(std::string* detail = nullptr);
 
     /// The port of the first TCP listener; 0 if there is none.
     [[nodiscard]] std::uint16_t port() const noexcept;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <martlet/error.hpp>
+#include <martlet/tls.hpp>
 #include <martlet/types.hpp>
 
 #include <chrono>
@@ -39,7 +40,19 @@ struct denied_filter {
     reason_code reason = reason_code::unspecified_error;  ///< 0x80 in SUBACK before MQTT 5
 };
 
+/// Of one listener.
+struct listener_options {
+    /// For mqtts and wss; others ignore it.
+    tls_server_options tls = {};
+    /// The Common Name of the client's verified certificate, or the identity of its pre-shared key, is its user name, and
+    /// it needs no password: the authenticator is asked for rights only. Without such an identity CONNECT is refused (0x87).
+    bool use_identity_as_user_name = false;
+};
+
 struct broker_options {
+    /// Of listeners that are not given options of their own.
+    listener_options listener = {};
+
     // -- connections
 
     std::size_t connections_max = 100'000;              ///< more are refused with 0x97, Quota exceeded

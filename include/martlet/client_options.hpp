@@ -7,11 +7,13 @@
 #include <martlet/error.hpp>
 #include <martlet/packets.hpp>
 #include <martlet/properties.hpp>
+#include <martlet/tls.hpp>
 #include <martlet/types.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -102,6 +104,10 @@ struct client_options {
     std::chrono::seconds keep_alive{60};                ///< 0..65535; 0: off. A dead link is found within 1.5 times it
     std::chrono::milliseconds connect_timeout{10'000};  ///< for each URL: from dialling to CONNACK
     reconnect_options reconnect = {};
+
+    tls_options tls = {};  ///< of mqtts and wss. Files are read again when they have changed
+    /// Asked at each connect instead of `tls`, on the client's executor; for material that is not in files.
+    std::function<tls_options()> tls_source = {};
 
     /// Outgoing messages that wait for a connection, a packet id or the server's Receive Maximum.
     core::queue_limits queue = {};

@@ -52,6 +52,23 @@ enum class errc {
     store_damaged,             ///< the store's content cannot be trusted
     // authentication
     authentication_failed,     ///< enhanced authentication: the other side's proof is wrong. MQTT 5 §4.12
+    // TLS; the details, such as names and dates, are in the event's text and in the log
+    tls_options_invalid,       ///< a file that cannot be read, a key that does not fit, an unknown cipher
+    tls_handshake_failed,      ///< no common version or cipher, or the peer does not speak TLS at all
+    tls_peer_refused,          ///< the peer ended the handshake with an alert about our certificate or key
+    tls_failed,                ///< the stream is broken: a record that cannot be decrypted
+    certificate_expired,       ///< of the peer, or of an authority in its chain
+    certificate_not_yet_valid, ///< its first day is yet to come, or our clock is wrong
+    certificate_wrong_host,    ///< it does not name the host that was dialed
+    certificate_untrusted,     ///< its chain does not end in a trusted root
+    certificate_revoked,       ///< it is in the revocation list of its issuer
+    certificate_weak,          ///< its key or signature is too weak
+    certificate_invalid,       ///< anything else that is wrong with it
+    // WebSocket and proxies
+    websocket_refused,         ///< the upgrade was refused, or the other side does not speak WebSocket
+    websocket_protocol_error,  ///< a frame that RFC 6455 or MQTT does not allow. MQTT 5 §6
+    proxy_failed,              ///< the proxy did not connect us
+    proxy_refused_credentials, ///< the proxy wants other credentials than ours
 };
 
 /// What a peer said: the reason codes of MQTT 5 §2.4. The return codes of 3.1 and 3.1.1 are mapped onto them.

@@ -2,6 +2,7 @@
 #include "broker/broker_engine.hpp"
 #include "net/asio_network.hpp"
 #include "net/driver.hpp"
+#include "net/listener_layers.hpp"
 #include "net/network.hpp"
 
 #include <martlet/broker.hpp>
@@ -47,7 +48,7 @@ public:
         stopped_ = {};
     }
 
-    boost::system::result<endpoint> listen(std::string_view url, std::string* detail) {
+    boost::system::result<endpoint> listen(std::string_view url, const listener_options& options, std::string* detail) {
         std::string_view why;
         const auto fail = [&](error_code error, std::string line) -> error_code {
             if (detail != nullptr) *detail = std::move(line);
@@ -56,19 +57,51 @@ public:
         auto where = parse_endpoint(url, &why);
         if (!where) return fail(where.error(), "listening at " + std::string(url) + ": " + std::string(why));
         if (stopping_) return fail(errc::not_running, "listening at " + std::string(url) + ": the broker has stopped");
+        std::shared_ptr<net::listener_layers> layers;
+        if (net::needs_layers(where->scheme)) {
+            layers = std::make_shared<net::listener_layers>(*where, options.tls);
+            std::string line;
+            if (const error_code error = layers->prepare(line)) {
+                return fail(error, "listening at " + std::string(url) + ": " + line);
+            }
+            layers->commit();
+        }
         auto made = network_->listen(
-            *where, {}, [this](std::unique_ptr<net::transport> link) { on_accepted(std::move(link)); },
+            *where, {.layers = layers},
+            [this, by_identity = options.use_identity_as_user_name](std::unique_ptr<net::transport> link) {
+                on_accepted(std::move(link), by_identity);
+            },
             [this](error_code error) { log(log_level::error, "Accepting failed: " + error.message()); });
         if (made.error) return fail(made.error, std::move(made.detail));
-        listeners_.push_back(std::move(made.listener));
-        const endpoint& local = listeners_.back()->local();
+        listeners_.push_back({std::move(made.listener), std::move(layers)});
+        const endpoint& local = listeners_.back().accepting->local();
         log(log_level::notice, "Listening at " + to_string(local));
         return local;
     }
 
+    [[nodiscard]] const listener_options& defaults() const noexcept { return engine_.options().listener; }
+
+    error_code reload_tls(std::string* detail) {
+        for (const auto& one : listeners_) {
+            if (one.layers == nullptr) continue;
+            std::string line;
+            const error_code error = one.layers->prepare(line);
+            if (!error) continue;
+            for (const auto& other : listeners_) {
+                if (other.layers != nullptr) other.layers->discard();
+            }
+            if (detail != nullptr) *detail = "certificates of " + to_string(one.accepting->local()) + ": " + line;
+            return error;
+        }
+        for (const auto& one : listeners_) {
+            if (one.layers != nullptr) one.layers->commit();
+        }
+        return {};
+    }
+
     [[nodiscard]] std::uint16_t port() const noexcept {
-        for (const auto& listener : listeners_) {
-            if (listener->local().port != 0) return listener->local().port;
+        for (const auto& one : listeners_) {
+            if (one.accepting->local().port != 0) return one.accepting->local().port;
         }
         return 0;
     }
@@ -95,7 +128,12 @@ public:
 private:
     struct connection final : net::driver_owner {
         explicit connection(impl& of) : owner(of) {}
-        bool on_bytes(net::driver&, std::string_view bytes) override {
+        bool on_bytes(net::driver& from, std::string_view bytes) override {
+            if (!std::exchange(is_identified, true)) {
+                if (std::string who = from.link().peer_identity(); !who.empty()) {
+                    owner.engine_.set_identity(id, std::move(who));
+                }
+            }
             return owner.engine_.receive(id, bytes, owner.network_->now());
         }
         void on_turn_end(net::driver&) override { owner.flush(); }
@@ -103,28 +141,40 @@ private:
             owner.engine_.on_written(id, owner.network_->now());
             owner.flush();
         }
-        void on_closed(net::driver&, error_code) override { owner.on_closed(*this); }
+        void on_closed(net::driver& which, error_code error) override { owner.on_closed(*this, which, error); }
 
         impl& owner;
         broker_impl::peer_id id{};
         std::shared_ptr<net::driver> driver;
         std::list<connection>::iterator self;
+        bool is_identified = false;  // whatever has to be proved below MQTT is proved before the first byte
     };
 
-    void on_accepted(std::unique_ptr<net::transport> link) {
+    struct listening {
+        std::unique_ptr<net::listener> accepting;
+        std::shared_ptr<net::listener_layers> layers;  // null: plain sockets
+    };
+
+    void on_accepted(std::unique_ptr<net::transport> link, bool by_identity) {
         // Half-open connections may exceed the limit a little, so that a full broker can still say that it is full.
         const std::size_t limit = engine_.options().connections_max;
         if (stopping_ || connections_.size() >= limit + limit / 8 + 16) return;
         const std::string address = link->peer_address();
         connection& c = connections_.emplace_back(*this);
         c.self = std::prev(connections_.end());
-        c.id = engine_.peer_opened({address, is_local(address)}, &c, network_->now());
+        c.id = engine_.peer_opened({address, is_local(address), {}, by_identity}, &c, network_->now());
         c.driver = net::driver::create(network_, std::move(link), *engine_.out(c.id), c);
         c.driver->start();
         arm();
     }
 
-    void on_closed(connection& c) {
+    void on_closed(connection& c, const net::driver& link, error_code error) {
+        if (error) {
+            if (const std::string why = link.link().failure(); !why.empty()) {
+                log(log_level::notice,
+                    "Connection from " + link.link().peer_address() + ": " + error.message() + ": " + why);
+            }
+        }
         engine_.on_closed(c.id, network_->now());
         connections_.erase(c.self);
         flush();
@@ -178,7 +228,7 @@ private:
     std::shared_ptr<net::network> network_;
     broker_impl::broker_engine engine_;
     std::unique_ptr<net::timer> timer_;
-    std::vector<std::unique_ptr<net::listener>> listeners_;
+    std::vector<listening> listeners_;
     std::list<connection> connections_;
     std::vector<std::function<void()>> stopped_;
     bool posted_ = false;
@@ -201,8 +251,15 @@ broker::~broker() {
 }
 
 boost::system::result<endpoint> broker::listen(std::string_view url, std::string* detail) {
-    return impl_->listen(url, detail);
+    return impl_->listen(url, impl_->defaults(), detail);
 }
+
+boost::system::result<endpoint> broker::listen(std::string_view url, const listener_options& options,
+                                               std::string* detail) {
+    return impl_->listen(url, options, detail);
+}
+
+error_code broker::reload_tls(std::string* detail) { return impl_->reload_tls(detail); }
 
 std::uint16_t broker::port() const noexcept { return impl_->port(); }
 

@@ -156,6 +156,10 @@ peer_id broker_engine::peer_opened(peer_info info, void* owner, const instant& n
     return id;
 }
 
+void broker_engine::set_identity(peer_id id, std::string identity) {
+    if (peer* const p = state_.find(id)) p->set_identity(std::move(identity));
+}
+
 bool broker_engine::receive(peer_id id, std::string_view bytes, const instant& now) {
     peer* const p = state_.find(id);
     if (p == nullptr) return false;

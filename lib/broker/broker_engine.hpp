@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace martlet::broker_impl {
@@ -57,6 +58,8 @@ public:
 
     /// A transport was accepted. `owner` comes back in flush().
     [[nodiscard]] peer_id peer_opened(peer_info info, void* owner, const instant& now);
+    /// Who the peer has proved to be in the handshake below MQTT; before its first bytes.
+    void set_identity(peer_id id, std::string identity);
     /// Bytes of a peer, gone when this returns. False: no more of them, please, until flush() says so. Unknown ids are
     /// ignored here and below.
     bool receive(peer_id id, std::string_view bytes, const instant& now);

@@ -148,6 +148,7 @@ client_info peer::info() const noexcept {
                     : connecting_      ? std::string_view(connecting_->user_name)
                                        : std::string_view();
     who.address = info_.address;
+    who.identity = info_.identity;
     who.local = info_.local;
     who.version = connection.version();
     return who;

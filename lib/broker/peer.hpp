@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace martlet::broker_impl {
@@ -29,8 +30,10 @@ enum class peer_id : std::uint64_t {};
 
 /// What the listener knows about a connection.
 struct peer_info {
-    std::string address;  ///< for logs and hooks
-    bool local = true;    ///< from this machine
+    std::string address;                 ///< for logs and hooks
+    bool local = true;                   ///< from this machine
+    std::string identity = {};           ///< proved in the TLS handshake; empty: nobody
+    bool identity_is_user_name = false;  ///< and that is all it takes
 };
 
 class peer {
@@ -42,6 +45,8 @@ public:
 
     // -- input, of the engine
 
+    /// Before the first bytes: who the peer has proved to be.
+    void set_identity(std::string identity) { info_.identity = std::move(identity); }
     void receive(std::string_view bytes);
     void on_deadline();
     void on_committed();

@@ -39,6 +39,11 @@ void peer::on_connect(const packets::connect& packet) {
     }
     authentication_method_ = packet.properties.authentication_method.value_or("");
 
+    if (info_.identity_is_user_name && authentication_method_.empty()) {
+        if (info_.identity.empty()) return refuse(reason_code::not_authorized, "a client certificate is needed");
+        wanted.user_name = info_.identity;
+        return grant({});
+    }
     if (state_->options.authenticator != nullptr) {
         return ask(authentication_step::connect, packet.password, packet.properties.authentication_data.value_or(""));
     }

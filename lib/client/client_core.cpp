@@ -17,6 +17,7 @@ client_core::client_core(std::shared_ptr<net::network> network, client_options o
       network_(std::move(network)),
       teardown_(asio::use_service<teardown>(asio::query(network_->executor(), asio::execution::context))),
       here_(network_->executor()),
+      layers_({options_.tls, options_.tls_source}),
       engine_(options_, random_seed) {
     teardown_.add(*this);
 }
@@ -143,7 +144,10 @@ void client_core::serve_events() {
 void client_core::obey(const link_action& action) {
     switch (action.kind) {
         case link_action::kind_type::dial:
-            dialing_ = network_->dial(action.to, {.timeout = action.timeout, .bind_address = action.bind_address},
+            dialing_ = network_->dial(action.to,
+                                      {.timeout = action.timeout,
+                                       .bind_address = action.bind_address,
+                                       .layers = layers_.for_dial(action.to)},
                                       [this](net::dial_result result) {
                                           const auto self = shared_from_this();
                                           dialed(std::move(result));
@@ -220,11 +224,12 @@ void client_core::on_writable_again(net::driver&) {
     t.finish();
 }
 
-void client_core::on_closed(net::driver&, error_code error) {
+void client_core::on_closed(net::driver& which, error_code error) {
     turn t(*this, true);
+    std::string detail = which.link().failure();
     driver_.reset();
     if (error == asio::error::eof) error = errc::connection_closed;
-    engine_.on_link_closed(error);
+    engine_.on_link_closed(error, std::move(detail));
     engine_.release_link();
     t.finish();
 }

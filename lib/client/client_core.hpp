@@ -6,6 +6,7 @@
 #include "client/client_engine.hpp"
 #include "client/completion.hpp"
 #include "client/pending.hpp"
+#include "net/client_layers.hpp"
 #include "net/driver.hpp"
 #include "net/network.hpp"
 
@@ -131,6 +132,7 @@ private:
     std::shared_ptr<net::network> network_;
     teardown& teardown_;
     asio::any_completion_executor here_;
+    net::client_layers layers_;
     client_engine engine_;
     std::shared_ptr<net::driver> driver_;
     std::unique_ptr<net::dialing> dialing_;

@@ -77,7 +77,7 @@ public:
     /// Actions `abandon` and `cut` have been carried out: out() is not needed any more.
     void release_link();
     /// The transport has ended, by itself (none or errc::connection_closed: the server hung up) or after action `close`.
-    void on_link_closed(error_code error);
+    void on_link_closed(error_code error, std::string detail = {});
     void on_deadline();
     void on_committed(std::uint64_t number);
     void on_store_failed(error_code error);

@@ -104,7 +104,7 @@ void client_engine::dial_now() {
 void client_engine::on_dial_failed(error_code error, std::string detail) {
     if (state_ != state::dialing) return;
     if (error == boost::system::errc::timed_out) error = errc::connect_timeout;
-    link_ended(error, std::move(detail), link_action::kind_type::cut, false);
+    link_ended(error, std::move(detail), link_action::kind_type::cut, is_fatal_failure(error));
     settle();
 }
 
@@ -139,7 +139,7 @@ void client_engine::on_failed(const core::event& e) {
                false);
 }
 
-void client_engine::on_link_closed(error_code error) {
+void client_engine::on_link_closed(error_code error, std::string detail) {
     if (!is_linked_) return;
     if (state_ == state::leaving) {
         finish({});
@@ -149,7 +149,9 @@ void client_engine::on_link_closed(error_code error) {
     if (!error) error = errc::connection_closed;
     // A server that does not know MQTT 5 may just hang up.
     const bool hung_up = state_ == state::handshake && error == errc::connection_closed;
-    if (!(hung_up && try_other_version())) link_ended(error, {}, link_action::kind_type::cut, false);
+    if (!(hung_up && try_other_version())) {
+        link_ended(error, std::move(detail), link_action::kind_type::cut, is_fatal_failure(error));
+    }
     settle();
 }
 

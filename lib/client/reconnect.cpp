@@ -1,5 +1,7 @@
 #include "client/reconnect.hpp"
 
+#include <boost/system/errc.hpp>
+
 #include <algorithm>
 
 namespace martlet::detail {
@@ -64,6 +66,24 @@ bool is_fatal_refusal(reason_code reason) noexcept {
         case reason_code::payload_format_invalid:
         case reason_code::retain_not_supported:
         case reason_code::qos_not_supported: return true;
+        default: return false;
+    }
+}
+
+bool is_fatal_failure(const error_code& error) noexcept {
+    if (error == boost::system::errc::protocol_not_supported) return true;
+    if (error.category() != errc_category()) return false;
+    switch (static_cast<errc>(error.value())) {
+        case errc::url_invalid:
+        case errc::tls_options_invalid:
+        case errc::tls_peer_refused:
+        case errc::certificate_expired:  // not_yet_valid goes by itself: a device's clock is set after its start
+        case errc::certificate_wrong_host:
+        case errc::certificate_untrusted:
+        case errc::certificate_revoked:
+        case errc::certificate_weak:
+        case errc::certificate_invalid:
+        case errc::proxy_refused_credentials: return true;
         default: return false;
     }
 }

@@ -46,6 +46,10 @@ private:
 /// client id, rights, version), or what every CONNECT of ours says.
 [[nodiscard]] bool is_fatal_refusal(reason_code reason) noexcept;
 
+/// True if a link cannot come about however often we try: certificates and credentials that are refused, options that
+/// cannot be used, a transport that this build lacks.
+[[nodiscard]] bool is_fatal_failure(const error_code& error) noexcept;
+
 /// True if reconnecting after a DISCONNECT with this reason cannot help, or would throw off another client that has taken
 /// over our client id, for ever.
 [[nodiscard]] bool is_fatal_disconnect(reason_code reason) noexcept;

@@ -75,6 +75,21 @@ std::string_view to_string(errc error) noexcept {
         case errc::store_failed: return "the store could not commit";
         case errc::store_damaged: return "the content of the store is damaged";
         case errc::authentication_failed: return "the peer's proof of authentication is wrong";
+        case errc::tls_options_invalid: return "the TLS options cannot be used";
+        case errc::tls_handshake_failed: return "the TLS handshake failed";
+        case errc::tls_peer_refused: return "the peer does not accept our certificate or key";
+        case errc::tls_failed: return "the TLS stream is broken";
+        case errc::certificate_expired: return "the peer's certificate has expired";
+        case errc::certificate_not_yet_valid: return "the peer's certificate is not yet valid";
+        case errc::certificate_wrong_host: return "the peer's certificate is for another host";
+        case errc::certificate_untrusted: return "the peer's certificate comes from nobody whom we trust";
+        case errc::certificate_revoked: return "the peer's certificate was revoked";
+        case errc::certificate_weak: return "the peer's certificate is too weak";
+        case errc::certificate_invalid: return "the peer's certificate is not valid";
+        case errc::websocket_refused: return "the server did not switch to WebSocket";
+        case errc::websocket_protocol_error: return "the peer broke the WebSocket protocol";
+        case errc::proxy_failed: return "the proxy did not connect to the server";
+        case errc::proxy_refused_credentials: return "the proxy refused the credentials";
     }
     return "unknown error";
 }

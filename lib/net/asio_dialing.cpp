@@ -23,13 +23,14 @@ namespace {
 
 using resolver = asio::ip::basic_resolver<asio::ip::tcp, asio::any_io_executor>;
 
-//   start ──► (resolving) ──► connecting to the 1st, 2nd, … address ──► finished
-class attempt : public std::enable_shared_from_this<attempt> {
+//   start ──► (resolving) ──► connecting to the 1st, 2nd, … address ──► (handshake) ──► finished
+class attempt final : public waiter, public std::enable_shared_from_this<attempt> {
 public:
     attempt(const asio::any_io_executor& executor, const endpoint& to, const dial_options& options,
             dial_handler handler)
         : executor_(executor),
-          to_(to),
+          to_(options.layers ? options.layers->first_hop() : to),
+          is_plain_(!needs_layers(to.scheme)),
           options_(options),
           handler_(std::move(handler)),
           resolver_(executor),
@@ -43,13 +44,19 @@ public:
         timer_->set(deadline_);
 
         tried_ = to_string(to_);
+        if (options_.layers) {
+            if (const error_code error = options_.layers->prepare(detail_)) {
+                tried_.clear();
+                return fail_later(error);
+            }
+        } else if (!is_plain_) {
+            return fail_later(make_error_code(boost::system::errc::protocol_not_supported));
+        }
         socket_address literal;
         if (to_.scheme == scheme::unix_socket) {
             const auto address = unix_address(to_.path);
             if (!address) return fail_later(address.error());
             addresses_.push_back(*address);
-        } else if (to_.scheme != scheme::mqtt) {
-            return fail_later(make_error_code(boost::system::errc::protocol_not_supported));
         } else if (to_.host.empty()) {
             return fail_later(errc::url_invalid);
         } else if (literal_address(to_.host, to_.port, literal)) {
@@ -138,7 +145,31 @@ private:
         }
         auto made = make_socket_transport(executor_, std::move(fd), to_string(addresses_[next_ - 1]));
         if (!made) return on_address_failed(made.error());
-        finish({std::move(*made), {}, {}});
+        if (!options_.layers) return finish({std::move(*made), {}, {}});
+        link_ = options_.layers->wrap(std::move(*made));
+        if (!link_) return on_address_failed(make_error_code(boost::system::errc::not_enough_memory));
+        shake_hands();
+    }
+
+    void shake_hands() {
+        const io_result done = link_->handshake();
+        if (done.blocked()) return link_->wait(done.wait_for, shared_from_this());
+        if (!done.error) return finish({std::move(link_), {}, {}});
+
+        const bool hung_up = done.error == asio::error::eof;
+        const error_code error = hung_up ? make_error_code(errc::connection_closed) : done.error;
+        const std::string why = link_->failure();
+        link_->close();
+        link_.reset();
+        if (error.category() != errc_category() || hung_up) return on_address_failed(error);
+        // somebody answered, and what it said would be the same at its other addresses
+        detail_ += (detail_.empty() ? "" : "; ") + tried_ + ": " + (why.empty() ? error.message() : why);
+        tried_.clear();
+        finish({nullptr, error, {}});
+    }
+
+    void on_ready(direction, error_code error) override {
+        if (handler_ && link_ && !error) shake_hands();
     }
 
     void on_address_failed(error_code error) {
@@ -154,12 +185,12 @@ private:
             if (tried_.empty() || addresses_.empty()) tried_ = "looking up " + to_.host;
             return finish({nullptr, asio::error::timed_out, {}});
         }
-        close();
+        close();  // a handshake that was under way ends with it
         on_address_failed(asio::error::timed_out);
     }
 
     void fail_later(error_code error) {
-        tried_ = "connecting to " + tried_;
+        if (!tried_.empty()) tried_ = "connecting to " + tried_;
         asio::post(executor_, [self = shared_from_this(), error] { self->finish({nullptr, error, {}}); });
     }
 
@@ -185,14 +216,17 @@ private:
     void close() noexcept {
         error_code ignored;
         descriptor_.close(ignored);
+        if (const auto link = std::exchange(link_, nullptr)) link->close();
     }
 
     asio::any_io_executor executor_;
-    endpoint to_;
+    const endpoint to_;    // by TCP or a Unix socket
+    const bool is_plain_;  // what was asked for needs no layers
     dial_options options_;
     dial_handler handler_;  // empty: finished or cancelled
     resolver resolver_;
     descriptor descriptor_;
+    std::unique_ptr<transport> link_;  // during its handshake
     std::unique_ptr<timer> timer_;
     steady_time deadline_{};
     std::vector<socket_address> addresses_;

@@ -42,10 +42,11 @@ bool concerns_one_connection(int number) noexcept {
 
 class acceptor : public std::enable_shared_from_this<acceptor> {
 public:
-    acceptor(const asio::any_io_executor& executor, endpoint local, accept_handler on_accept,
-             accept_error_handler on_error)
+    acceptor(const asio::any_io_executor& executor, endpoint local, std::shared_ptr<accept_layers> layers,
+             accept_handler on_accept, accept_error_handler on_error)
         : descriptor_(executor),
           local_(std::move(local)),
+          layers_(std::move(layers)),
           on_accept_(std::move(on_accept)),
           on_error_(std::move(on_error)) {}
 
@@ -94,7 +95,9 @@ private:
                                       local_.scheme == scheme::unix_socket ? to_string(local_) : to_string(peer));
             if (!made) return retry_later(made.error());
             stumbled_ = false;
-            on_accept_(std::move(*made));
+            auto link = layers_ ? layers_->wrap(std::move(*made)) : std::move(*made);
+            if (!link) continue;
+            on_accept_(std::move(link));
             if (closed_) return;
         }
         wait();
@@ -107,6 +110,7 @@ private:
 
     descriptor descriptor_;
     endpoint local_;
+    std::shared_ptr<accept_layers> layers_;
     accept_handler on_accept_;
     accept_error_handler on_error_;
     std::unique_ptr<timer> retry_;
@@ -129,6 +133,10 @@ private:
 listen_result listen_on_socket(const asio::any_io_executor& executor, const std::shared_ptr<timer_heap>& timers,
                                const endpoint& at, const listen_options& options, accept_handler on_accept,
                                accept_error_handler on_error) {
+    if (needs_layers(at.scheme) && !options.layers) {
+        const error_code error = make_error_code(boost::system::errc::protocol_not_supported);
+        return {nullptr, error, "listening at " + to_string(at) + ": " + error.message()};
+    }
     std::string detail;
     auto fd = at.scheme == scheme::unix_socket ? listen_unix(at, options, detail) : listen_tcp(at, options, detail);
     error_code error = fd ? error_code() : fd.error();
@@ -138,8 +146,8 @@ listen_result listen_on_socket(const asio::any_io_executor& executor, const std:
         local.password.reset();
         if (at.scheme != scheme::unix_socket) local.port = port_of(local_address_of(fd->number()));
 
-        auto accepting =
-            std::make_shared<acceptor>(executor, std::move(local), std::move(on_accept), std::move(on_error));
+        auto accepting = std::make_shared<acceptor>(executor, std::move(local), options.layers, std::move(on_accept),
+                                                    std::move(on_error));
         error = accepting->start(std::move(*fd), *timers);
         if (!error) return {std::make_unique<socket_listener>(std::move(accepting)), {}, {}};
     }

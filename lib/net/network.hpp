@@ -5,6 +5,7 @@
 // that started it.
 #pragma once
 
+#include "net/link_layers.hpp"
 #include "net/transport.hpp"
 
 #include <martlet/endpoint.hpp>
@@ -44,6 +45,7 @@ struct dial_options {
     std::chrono::milliseconds timeout{10'000};         ///< for all of it
     std::chrono::milliseconds address_timeout{5'000};  ///< for each address of a name but the last
     std::string bind_address = {};                     ///< local address, a literal; empty: the system chooses
+    std::shared_ptr<dial_layers> layers = {};          ///< null: a plain socket, of which mqtt and unix are capable
 };
 
 struct dial_result {
@@ -61,8 +63,9 @@ public:
 
 struct listen_options {
     int backlog = 4096;
-    bool v6_only = true;  ///< an IPv6 listener does not take IPv4 connections
-    int unix_mode = -1;   ///< permissions of the socket's file; -1: as umask says
+    bool v6_only = true;                         ///< an IPv6 listener does not take IPv4 connections
+    int unix_mode = -1;                          ///< permissions of the socket's file; -1: as umask says
+    std::shared_ptr<accept_layers> layers = {};  ///< null: plain sockets, of which mqtt and unix are capable
 };
 
 /// Accepts until destroyed; then no handler is called any more. A unix listener removes its file.
@@ -93,12 +96,14 @@ public:
     virtual void post(std::shared_ptr<task> what) = 0;
     [[nodiscard]] virtual std::unique_ptr<timer> make_timer(std::function<void()> on_expiry) = 0;
 
-    /// Resolves, then tries one address after the other. Errors: what the last address failed with; of the resolver;
-    /// timed_out; errc::url_invalid; protocol_not_supported for a scheme that this build lacks.
+    /// Resolves, then tries one address after the other, handshakes of the layers included. Errors: what the last address
+    /// failed with; of the resolver; of the layers; timed_out; errc::url_invalid; protocol_not_supported for a scheme
+    /// that needs layers and has none.
     [[nodiscard]] virtual std::unique_ptr<dialing> dial(const endpoint& to, const dial_options& options,
                                                         dial_handler handler) = 0;
     /// Host: a literal address, a name (looked up at once, IPv4 preferred) or "*" for all IPv4 and IPv6 addresses.
-    /// `on_error` may be empty.
+    /// `on_error` may be empty. Handshakes of the layers are not awaited: they happen inside of the first reads.
+    /// Errors: what the system says; protocol_not_supported for a scheme that needs layers and has none.
     [[nodiscard]] virtual listen_result listen(const endpoint& at, const listen_options& options,
                                                accept_handler on_accept, accept_error_handler on_error) = 0;
 

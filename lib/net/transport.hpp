@@ -46,9 +46,14 @@ public:
 
     virtual ~transport() = default;
 
+    /// Completes what has to happen before bytes flow: handshakes of TLS, WebSocket, a proxy. Blocked: wait and call again.
+    /// Calling it is optional: read_some() and write_some() do the same by themselves.
+    virtual io_result handshake() noexcept { return {}; }
+
     /// Reads what is there. A peer that has finished sending: error eof.
     virtual io_result read_some(std::span<char> into) noexcept = 0;
-    /// Writes what the system takes now, of at most gather_max buffers.
+    /// Writes what the system takes now, of at most gather_max buffers. After would_block the next call begins with the
+    /// bytes that were not taken: a layer may have begun to encode them.
     virtual io_result write_some(std::span<const std::string_view> from) noexcept = 0;
     /// True if read_some() has bytes although the system might say nothing: after a read that was not would_block, ask
     /// this before waiting.
@@ -69,6 +74,11 @@ public:
     [[nodiscard]] virtual std::string peer_address() const = 0;
     /// This end, likewise.
     [[nodiscard]] virtual std::string local_address() const = 0;
+    /// One sentence about a failure that the error code cannot tell: "certificate is for a.example, not b.example".
+    [[nodiscard]] virtual std::string failure() const { return {}; }
+    /// Who the peer has proved to be: Common Name of a verified certificate, or identity of a pre-shared key. Known when
+    /// the handshake is done.
+    [[nodiscard]] virtual std::string peer_identity() const { return {}; }
 
 protected:
     transport() = default;
