@@ -92,15 +92,11 @@ error_code load_key(SSL_CTX& ssl, const source& from, const std::string& passphr
     std::string copy = passphrase;
     const key_ptr key(PEM_read_bio_PrivateKey(in.get(), nullptr, give_passphrase, &copy));
     if (!key) {
-        if (reached_end()) return fail(from.name, "holds no private key");
-        const unsigned long last = ERR_peek_last_error();
-        const bool encrypted = ERR_GET_LIB(last) != ERR_LIB_PEM || ERR_GET_REASON(last) == PEM_R_BAD_PASSWORD_READ;
-        if (encrypted && passphrase.empty()) {
-            ERR_clear_error();
-            return fail(from.name, "the key is encrypted, and there is no key_passphrase");
-        }
         const std::string why = take_openssl_error();
-        return fail(from.name, passphrase.empty() ? why : "wrong key_passphrase, or a damaged key (" + why + ")");
+        if (from.pem.find("PRIVATE KEY-----") == std::string::npos) return fail(from.name, "holds no private key");
+        if (from.pem.find("ENCRYPTED") == std::string::npos) return fail(from.name, why);
+        if (passphrase.empty()) return fail(from.name, "the key is encrypted, and there is no key_passphrase");
+        return fail(from.name, "wrong key_passphrase, or a damaged key (" + why + ")");
     }
     if (SSL_CTX_use_PrivateKey(&ssl, key.get()) != 1) return fail(from.name, "the key does not fit the certificate");
     if (SSL_CTX_check_private_key(&ssl) != 1) return fail(from.name, "the key does not fit the certificate");
