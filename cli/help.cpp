@@ -114,6 +114,7 @@ std::string overview() {
         out.append(line).append(s.summary) += '\n';
     }
     out +=
+        "  bench          measure rates, latencies and losses through a broker\n"
         "\n"
         "martlet COMMAND --help tells more; martlet --version prints the version.\n"
         "The flags of pub, sub and rr are those of mosquitto_pub, mosquitto_sub and mosquitto_rr; called by these "

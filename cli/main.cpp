@@ -1,5 +1,6 @@
 // martlet: one binary, git-like subcommands. Called by another name (a link), it is that subcommand; mosquitto's names
 // bring mosquitto's profile.
+#include "bench/bench.hpp"
 #include "exit_code.hpp"
 #include "failure.hpp"
 #include "help.hpp"
@@ -22,6 +23,20 @@ using namespace martlet::cli;
 std::string_view file_name(std::string_view path) { return path.substr(path.find_last_of('/') + 1); }
 
 void print(std::string_view text, std::FILE* where) { std::fwrite(text.data(), 1, text.size(), where); }
+
+/// Programs with a table of options of their own.
+struct own_program {
+    std::string_view name;
+    int (*run)(std::span<char* const> arguments, profile p, std::string_view program);
+};
+constexpr own_program own_programs[] = {{"bench", run_bench}};
+
+const own_program* find_own_program(std::string_view name) {
+    for (const own_program& one : own_programs) {
+        if (one.name == name) return &one;
+    }
+    return nullptr;
+}
 
 /// Takes --profile mosquitto (or native) out of the words: it decides how all others are read.
 profile take_profile(std::vector<char*>& words, profile p) {
@@ -52,6 +67,9 @@ int run_subcommand(std::span<char* const> words) {
     const std::string_view word = words.empty() ? std::string_view("help") : std::string_view(words.front());
     if (const subcommand* const found = find_subcommand(word)) {
         return run(*found, words.subspan(1), profile::native, "martlet " + std::string(word));
+    }
+    if (const own_program* const found = find_own_program(word)) {
+        return found->run(words.subspan(1), profile::native, "martlet " + std::string(word));
     }
     if (word == "--version") {
         print(std::string(version_text()) + '\n', stdout);

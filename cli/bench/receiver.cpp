@@ -4,6 +4,7 @@ namespace martlet::cli::bench {
 
 bool receiver::take(std::span<const char> payload, nanoseconds now, tally& out) {
     ++out.received_ever;
+    out.last_event = now;
     const auto s = read_stamp(payload, options_.run);
     if (!s || !checks_->is_known(s->publisher) || !is_fill_intact(payload, options_.pattern)) {
         ++out.corrupt;

@@ -27,8 +27,16 @@ bool sender::is_finished(nanoseconds now) const noexcept {
 
 stamp sender::next(nanoseconds now) const noexcept {
     const nanoseconds intended = is_open_loop() ? next_due() : now;
-    return {options_.run, options_.publisher, sequence_, intended, std::max<nanoseconds>(now - intended, 0)};
+    const nanoseconds ready = intended <= blocked_until_ ? std::min(now, blocked_since_) : now;
+    return {options_.run, options_.publisher, sequence_, intended, std::max<nanoseconds>(ready - intended, 0)};
 }
+
+void sender::was_blocked(nanoseconds since, nanoseconds now) noexcept {
+    blocked_since_ = since;
+    blocked_until_ = now;
+}
+
+void sender::stop(nanoseconds now) noexcept { options_.stop = std::min(options_.stop, now); }
 
 void sender::commit(const stamp& s, nanoseconds now, tally& out) noexcept {
     ++sequence_;
@@ -43,6 +51,7 @@ void sender::commit(const stamp& s, nanoseconds now, tally& out) noexcept {
 
 void sender::acknowledged(nanoseconds intended, nanoseconds now, bool ok, tally& out) noexcept {
     ++finished_;
+    out.last_event = now;
     out.acked_ever += ok;
     out.acked_in_time += ok && options_.window.contains(now);
     if (!options_.window.contains(intended)) return;

@@ -51,6 +51,12 @@ public:
     /// A QoS 1 or 2 message was acknowledged, or failed with `ok` false.
     void acknowledged(nanoseconds intended, nanoseconds now, bool ok, tally& out) noexcept;
 
+    /// The client took no more (a congested connection, a full queue) from `since` on, and does again `now`: what was
+    /// intended in between waited for the broker, which is no lag of the generator.
+    void was_blocked(nanoseconds since, nanoseconds now) noexcept;
+    /// Nothing is intended from `now` on.
+    void stop(nanoseconds now) noexcept;
+
     [[nodiscard]] std::uint64_t sent() const noexcept { return sequence_; }
     [[nodiscard]] std::uint64_t outstanding() const noexcept { return sequence_ - finished_; }
     [[nodiscard]] bool is_open_loop() const noexcept { return options_.open.has_value(); }
@@ -59,6 +65,8 @@ private:
     sender_options options_;
     std::uint64_t sequence_ = 0;
     std::uint64_t finished_ = 0;
+    nanoseconds blocked_since_ = 0;
+    nanoseconds blocked_until_ = 0;
 };
 
 }  // namespace martlet::cli::bench

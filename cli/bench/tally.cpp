@@ -1,5 +1,7 @@
 #include "tally.hpp"
 
+#include <algorithm>
+
 namespace martlet::cli::bench {
 namespace {
 
@@ -35,6 +37,7 @@ void tally::count_error(const std::string& cause, std::uint64_t times_seen) {
 void tally::add(const tally& other) {
     for (const auto counter : counters)
         this->*counter += other.*counter;
+    last_event = std::max(last_event, other.last_event);
     for (std::size_t i = 0; i < timing_count; ++i)
         times[i].add(other.times[i]);
     for (const auto& [cause, count] : other.errors)
@@ -44,6 +47,7 @@ void tally::add(const tally& other) {
 void tally::clear() {
     for (const auto counter : counters)
         this->*counter = 0;
+    last_event = 0;
     for (histogram& h : times)
         h.clear();
     errors.clear();

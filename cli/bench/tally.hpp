@@ -62,6 +62,8 @@ struct tally {
     std::uint64_t disconnects = 0;  ///< connections that were lost
     std::uint64_t operations = 0;   ///< subscribe: completed SUBSCRIBE and UNSUBSCRIBE
 
+    nanoseconds last_event = 0;  ///< when a message or an acknowledgement came last, on the run's clock
+
     std::array<histogram, timing_count> times;
     std::map<std::string, std::uint64_t> errors;  ///< by cause; at most errors_max, then "other"
 
