@@ -1,20 +1,27 @@
 # What an installation holds: public headers, libraries, the martlet executable, the files for find_package(martlet) and
 # for pkg-config. martlet::net is an implementation detail that static linking needs.
+#
+# Components: runtime (shared libraries), development (headers, static libraries, CMake, pkg-config), tools (the martlet
+# executable and what belongs to it).
 include(CMakePackageConfigHelpers)
 
 set(martlet_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/martlet)
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/martlet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-    FILES_MATCHING PATTERN "*.hpp")
-install(TARGETS martlet_core martlet_net martlet_client martlet_broker EXPORT martletTargets)
+    COMPONENT development FILES_MATCHING PATTERN "*.hpp")
+set(installed_libraries martlet_core martlet_net martlet_client martlet_broker)
 if(MARTLET_AUTH)
-    install(TARGETS martlet_auth EXPORT martletTargets)
+    list(APPEND installed_libraries martlet_auth)
 endif()
-install(EXPORT martletTargets NAMESPACE martlet:: DESTINATION ${martlet_package_dir})
+install(TARGETS ${installed_libraries} EXPORT martletTargets
+    LIBRARY COMPONENT runtime NAMELINK_COMPONENT development
+    ARCHIVE COMPONENT development)
+install(EXPORT martletTargets NAMESPACE martlet:: DESTINATION ${martlet_package_dir} COMPONENT development)
 if(TARGET martlet)
     file(RELATIVE_PATH libraries ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
     set_target_properties(martlet PROPERTIES INSTALL_RPATH "\$ORIGIN/${libraries}")
-    install(TARGETS martlet)
+    install(TARGETS martlet COMPONENT tools)
+    install(FILES ${PROJECT_SOURCE_DIR}/packaging/systemd/martlet-broker.service DESTINATION lib/systemd/system COMPONENT tools)
 endif()
 
 configure_package_config_file(
@@ -23,7 +30,7 @@ configure_package_config_file(
     NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/martletConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/martletConfig.cmake ${PROJECT_BINARY_DIR}/martletConfigVersion.cmake
-    DESTINATION ${martlet_package_dir})
+    DESTINATION ${martlet_package_dir} COMPONENT development)
 
 # Relative to the .pc file, so that an installation may be moved.
 set(prefix_for_pc ${CMAKE_INSTALL_PREFIX})
@@ -49,7 +56,7 @@ function(martlet_add_pkg_config layer description)
     endif()
 
     configure_file(${PROJECT_SOURCE_DIR}/cmake/martlet.pc.in ${PROJECT_BINARY_DIR}/martlet-${layer}.pc @ONLY)
-    install(FILES ${PROJECT_BINARY_DIR}/martlet-${layer}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+    install(FILES ${PROJECT_BINARY_DIR}/martlet-${layer}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 endfunction()
 
 set(hidden_net -lmartlet_net -pthread)

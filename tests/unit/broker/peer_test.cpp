@@ -118,7 +118,8 @@ TEST_CASE("peer: CONNACK announces the broker's limits") {
     packets::connect c;
     c.keep_alive = 120;
     c.properties.request_response_information = true;
-    const auto p = wire_client(w, protocol_version::v5).connect("c", c).properties;
+    wire_client client(w, protocol_version::v5);  // what it received holds the strings
+    const auto p = client.connect("c", c).properties;
     CHECK(p.maximum_packet_size == 1'000);
     CHECK(p.receive_maximum == 20);
     CHECK(p.topic_alias_maximum == 7);
