@@ -21,7 +21,7 @@ struct connection_settings {
     std::optional<std::uint16_t> port;
     std::string bind_address;    ///< -A; empty: any
     std::string unix_path;       ///< empty: TCP
-    std::string_view url_topic;  ///< what -L brought, until the tool takes it
+    std::string url_topic;  ///< what -L brought, until the tool takes it
     bool no_tls = false;
     std::string late_complaint;  ///< mosquitto's profile: about a port that libmosquitto only refuses when connecting
 
