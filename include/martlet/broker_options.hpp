@@ -3,6 +3,7 @@
 #pragma once
 
 #include <martlet/error.hpp>
+#include <martlet/log.hpp>
 #include <martlet/tls.hpp>
 #include <martlet/types.hpp>
 
@@ -24,8 +25,6 @@ enum class full_policy : std::uint8_t {
     drop,          ///< they are dropped for this client, and counted
     stop_reading,  ///< nothing is read from their publishers until the client has caught up
 };
-
-enum class log_level : std::uint8_t { error, warning, notice, information, debug };
 
 /// Gets the lines of the broker's log, on its executor. Strings of peers are escaped.
 class broker_log {

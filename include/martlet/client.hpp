@@ -44,6 +44,8 @@ namespace detail {
 class client_core;
 class stream;
 struct publish_request;
+struct batch_request;
+struct request_arguments;
 struct subscribe_request;
 struct unsubscribe_request;
 
@@ -62,6 +64,8 @@ using completion = asio::any_completion_handler<Signature>;
 
 using run_signature = void(error_code);
 using publish_signature = void(error_code, publish_result);
+using batch_signature = void(error_code, batch_result);
+using ping_signature = void(error_code, std::chrono::microseconds);
 using subscribe_signature = void(error_code, subscription);
 using unsubscribe_signature = void(error_code, std::vector<reason_code>);
 using receive_signature = void(error_code, message);
@@ -70,6 +74,10 @@ using event_signature = void(error_code, client_event);
 
 request_ptr<publish_request> make_request(client_core& core, std::string_view topic, payload&& bytes,
                                           const publish_options& options);
+request_ptr<batch_request> make_request(client_core& core, std::span<const publication> messages,
+                                        std::chrono::milliseconds timeout);
+request_ptr<request_arguments> make_request(client_core& core, std::string_view topic, payload&& bytes,
+                                            const request_options& options);
 request_ptr<subscribe_request> make_request(std::span<const subscription_request> filters,
                                             const subscribe_options& options);
 request_ptr<unsubscribe_request> make_request(std::span<const std::string_view> filters,
@@ -77,6 +85,10 @@ request_ptr<unsubscribe_request> make_request(std::span<const std::string_view> 
 
 void start_run(core_ptr core, completion<run_signature> handler);
 void start_publish(core_ptr core, request_ptr<publish_request> request, completion<publish_signature> handler);
+void start_publish_batch(core_ptr core, request_ptr<batch_request> request, completion<batch_signature> handler);
+void start_request(core_ptr core, request_ptr<request_arguments> arguments, completion<receive_signature> handler);
+void start_ping(core_ptr core, std::chrono::milliseconds timeout, completion<ping_signature> handler);
+void start_reauthenticate(core_ptr core, std::chrono::milliseconds timeout, completion<run_signature> handler);
 void start_subscribe(core_ptr core, request_ptr<subscribe_request> request, completion<subscribe_signature> handler);
 void start_unsubscribe(core_ptr core, request_ptr<unsubscribe_request> request,
                        completion<unsubscribe_signature> handler);
@@ -96,8 +108,8 @@ inline constexpr bool is_none_of = (!std::is_same_v<T, Others> && ...);
 /// the signature is checked by async_initiate.
 template <class Token>
 concept completion_token =
-    is_none_of<std::remove_cvref_t<Token>, publish_options, subscribe_options, unsubscribe_options, disconnect_options,
-               qos> && !std::is_convertible_v<Token, std::chrono::milliseconds>;
+    is_none_of<std::remove_cvref_t<Token>, publish_options, request_options, subscribe_options, unsubscribe_options,
+               disconnect_options, qos> && !std::is_convertible_v<Token, std::chrono::milliseconds>;
 
 }  // namespace detail
 
@@ -229,6 +241,47 @@ public:
         return async_publish(topic, std::move(bytes), publish_options{}, std::forward<Token>(token));
     }
 
+    /// Publishes several messages in one go: they are taken and written together. Completes when the delivery of all is
+    /// certain or has failed.
+    /// Handler: void(error_code, batch_result); the error is the first one, as async_publish would have it.
+    /// Cancellation and time limit: only the waiting ends; messages that were taken stay under way.
+    template <detail::completion_token Token = asio::deferred_t>
+    [[nodiscard]] auto async_publish_batch(std::span<const publication> messages, std::chrono::milliseconds timeout,
+                                           Token&& token = Token()) {
+        return asio::async_initiate<Token, detail::batch_signature>(
+            [](auto handler, detail::core_ptr core, detail::request_ptr<detail::batch_request> request) {
+                detail::start_publish_batch(std::move(core), std::move(request), std::move(handler));
+            },
+            token, core_, detail::make_request(*core_, messages, timeout));
+    }
+    template <detail::completion_token Token = asio::deferred_t>
+    [[nodiscard]] auto async_publish_batch(std::span<const publication> messages, Token&& token = Token()) {
+        return async_publish_batch(messages, no_timeout, std::forward<Token>(token));
+    }
+
+    /// Publishes a request and receives its reply. Many may be in flight. MQTT 5 §4.10.
+    /// Handler: void(error_code, message). Replies come on a topic of the client's own (client_options::reply_topic),
+    /// subscribed to by the first request, and are told apart by Correlation Data; one that comes too late is dropped
+    /// and counted. Waits across reconnects. Before MQTT 5 request_options::reply_topic is necessary, and replies belong
+    /// to requests in their order.
+    /// Errors: as of async_publish and async_subscribe; operation_timeout; version_not_supported;
+    /// reason_code::no_matching_subscribers if the server says that nobody got the request; property_invalid for
+    /// Correlation Data that another request uses.
+    /// Cancellation: only the waiting ends.
+    template <detail::completion_token Token = asio::deferred_t>
+    [[nodiscard]] auto async_request(std::string_view topic, payload bytes, const request_options& options,
+                                     Token&& token = Token()) {
+        return asio::async_initiate<Token, detail::receive_signature>(
+            [](auto handler, detail::core_ptr core, detail::request_ptr<detail::request_arguments> arguments) {
+                detail::start_request(std::move(core), std::move(arguments), std::move(handler));
+            },
+            token, core_, detail::make_request(*core_, topic, std::move(bytes), options));
+    }
+    template <detail::completion_token Token = asio::deferred_t>
+    [[nodiscard]] auto async_request(std::string_view topic, payload bytes, Token&& token = Token()) {
+        return async_request(topic, std::move(bytes), request_options{}, std::forward<Token>(token));
+    }
+
     /// Publishes and forgets: no error means that the message was taken: at QoS 0 it is in the connection's output, at
     /// QoS 1 and 2 it is under way or in the queue. What is written leaves once per turn of the executor.
     /// Errors: as async_publish finds them before anything is sent; errc::not_connected for QoS 0 without a connection
@@ -306,6 +359,39 @@ public:
                 detail::start_receive(std::move(core), nullptr, no_timeout, std::move(handler));
             },
             token, core_);
+    }
+
+    /// Sends PINGREQ, or joins one that is under way, and measures the round trip.
+    /// Handler: void(error_code, std::chrono::microseconds). Errors: errc::not_connected, operation_timeout,
+    /// operation_aborted.
+    template <detail::completion_token Token = asio::deferred_t>
+    [[nodiscard]] auto async_ping(std::chrono::milliseconds timeout, Token&& token = Token()) {
+        return asio::async_initiate<Token, detail::ping_signature>(
+            [](auto handler, detail::core_ptr core, std::chrono::milliseconds limit) {
+                detail::start_ping(std::move(core), limit, std::move(handler));
+            },
+            token, core_, timeout);
+    }
+    template <detail::completion_token Token = asio::deferred_t>
+    [[nodiscard]] auto async_ping(Token&& token = Token()) {
+        return async_ping(no_timeout, std::forward<Token>(token));
+    }
+
+    /// Runs client_options::authentication anew on the open connection. MQTT 5 §4.12.1.
+    /// Handler: void(error_code). Errors: errc::not_connected, version_not_supported, option_invalid (no authenticator),
+    /// already_running, operation_timeout; what the authenticator says; the cause of the loss if the server refuses or
+    /// the connection is lost. Cancellation: only the waiting ends.
+    template <detail::completion_token Token = asio::deferred_t>
+    [[nodiscard]] auto async_reauthenticate(std::chrono::milliseconds timeout, Token&& token = Token()) {
+        return asio::async_initiate<Token, detail::run_signature>(
+            [](auto handler, detail::core_ptr core, std::chrono::milliseconds limit) {
+                detail::start_reauthenticate(std::move(core), limit, std::move(handler));
+            },
+            token, core_, timeout);
+    }
+    template <detail::completion_token Token = asio::deferred_t>
+    [[nodiscard]] auto async_reauthenticate(Token&& token = Token()) {
+        return async_reauthenticate(no_timeout, std::forward<Token>(token));
     }
 
     /// The next event of the connection. The latest 64 are kept while nobody asks.

@@ -5,11 +5,13 @@
 
 #include <martlet/core/session.hpp>
 #include <martlet/error.hpp>
+#include <martlet/log.hpp>
 #include <martlet/packets.hpp>
 #include <martlet/properties.hpp>
 #include <martlet/tls.hpp>
 #include <martlet/types.hpp>
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +26,9 @@
 
 namespace martlet {
 
+class enhanced_authentication;
 class store;
+struct endpoint;
 
 // -- options of the client
 
@@ -32,6 +36,7 @@ class store;
 enum class session_mode : std::uint8_t {
     fresh,   ///< the first connection begins anew (Clean Start); later ones of the same run resume
     resume,  ///< every connection resumes what the server has
+    clean,   ///< every connection begins anew: what is unacknowledged is published again, subscriptions are made again
 };
 
 /// Name and value of a User Property that is kept.
@@ -68,6 +73,25 @@ struct inbox_limits {
     std::size_t bytes_max = 16u * 1024 * 1024;
 };
 
+/// User name and password for one connection.
+struct credentials {
+    std::optional<std::string> user_name = {};
+    std::optional<std::string> password = {};  ///< bytes
+};
+/// Called once, at once or later, on any thread; an error is the cause of a failed attempt, which is tried again.
+using credentials_handler = std::function<void(error_code, credentials)>;
+/// Asked before each connection, on the client's executor: tokens that expire are fetched anew. The time it takes counts
+/// against connect_timeout.
+using credentials_source = std::function<void(const endpoint& where, credentials_handler done)>;
+
+/// Gets a line of text for each client_event, on the client's executor. Lines never have payloads, passwords or
+/// Authentication Data. Must not call the client. Costs nothing when absent.
+class client_log {
+public:
+    virtual ~client_log() = default;
+    virtual void write(log_level level, std::string_view line) = 0;
+};
+
 /// Sees every control packet, for debug output. Called on the client's executor: received packets when they arrive, sent
 /// ones when they are handed to the transport. Must not call the client. Costs nothing when absent.
 class packet_observer {
@@ -88,22 +112,30 @@ struct client_options {
     /// (3.1.1); 3.1 needs one. MQTT 5 §3.1.3.1.
     std::string client_id = {};
 
-    /// Absent: MQTT 5, and 3.1.1 if the server does not know that; the answer is remembered.
+    /// Absent: MQTT 5, and 3.1.1 if the server does not know that, and 3.1 if it says that it does not know 3.1.1
+    /// either; the answer is remembered.
     std::optional<protocol_version> version = {};
 
     session_mode session = session_mode::fresh;
 
-    /// How long the server keeps the session without a connection; MQTT 5. Absent: not at all for session_mode::fresh
-    /// with reconnecting off, one hour for fresh, for ever for resume. 0xFFFFFFFF seconds: for ever.
+    /// How long the server keeps the session without a connection; MQTT 5. Absent: not at all for session_mode::clean
+    /// and for fresh with reconnecting off, one hour for fresh, for ever for resume. 0xFFFFFFFF seconds: for ever.
     std::optional<std::chrono::seconds> session_expiry = {};
 
     std::optional<std::string> user_name = {};
     std::optional<std::string> password = {};  ///< bytes; without a user name in MQTT 5 only
+    /// Instead of the two above. Empty: off.
+    martlet::credentials_source credentials_source = {};
+    /// Enhanced authentication, for example scram_sha_256(); MQTT 5 only, which is then not negotiated. Null: off.
+    std::shared_ptr<enhanced_authentication> authentication = {};
     std::optional<will_options> will = {};
 
     std::chrono::seconds keep_alive{60};                ///< 0..65535; 0: off. A dead link is found within 1.5 times it
     std::chrono::milliseconds connect_timeout{10'000};  ///< for each URL: from dialling to CONNACK
     reconnect_options reconnect = {};
+    /// Goes where the server sends us by Server Reference (reasons 0x9C and 0x9D), with the same scheme, credentials and
+    /// TLS options: only for servers that may decide that. MQTT 5 §4.11.
+    bool follow_server_reference = false;
 
     tls_options tls = {};  ///< of mqtts and wss. Files are read again when they have changed
     /// Asked at each connect instead of `tls`, on the client's executor; for material that is not in files.
@@ -121,13 +153,17 @@ struct client_options {
 
     std::vector<owned_user_property> user_properties = {};  ///< of CONNECT, MQTT 5
     bool request_response_information = false;              ///< MQTT 5 §3.1.2.11.6
-    bool request_problem_information = true;                ///< MQTT 5 §3.1.2.11.7: reason strings and the like
+    /// Where replies to client::async_request come. Empty: the server's Response Information if it was asked for and
+    /// given, else "replies/" and the client id; both are followed by a level of random characters.
+    std::string reply_topic = {};
+    bool request_problem_information = true;  ///< MQTT 5 §3.1.2.11.7: reason strings and the like
 
     /// The local address to connect from, a literal: "192.0.2.7", "::1". Empty: the system chooses. Not for unix URLs.
     std::string bind_address = {};
 
     std::shared_ptr<martlet::store> store = {};      ///< null: nothing survives the client
     std::shared_ptr<packet_observer> observer = {};  ///< null: off
+    std::shared_ptr<client_log> log = {};            ///< null: off
 };
 
 // -- options of operations
@@ -142,6 +178,24 @@ struct publish_options {
     bool retain = false;
     message_properties properties = {};  ///< MQTT 5 only; Message Expiry Interval counts while the message waits
     std::chrono::milliseconds timeout = no_timeout;  ///< errc::operation_timeout; a message once sent stays under way
+};
+
+/// One message of a batch; see client::async_publish_batch. Views as in async_publish.
+struct publication {
+    std::string_view topic = {};
+    std::string_view payload = {};
+    publish_options options = {};  ///< without `timeout`
+};
+
+/// Of client::async_request. MQTT 5 §4.10.
+struct request_options {
+    martlet::qos qos = martlet::qos::at_least_once;  ///< of the request; replies come with that of their publisher
+    /// Response Topic and Correlation Data are filled in, unless they are given. MQTT 5 only.
+    message_properties properties = {};
+    /// Topic on which the reply is expected instead of the client's own. Necessary before MQTT 5, where both ends have to
+    /// know it and replies belong to requests in their order.
+    std::string_view reply_topic = {};
+    std::chrono::milliseconds timeout{30'000};  ///< errc::operation_timeout; no_timeout: none
 };
 
 /// Of client::async_subscribe. MQTT 5 §3.8.3.1.
@@ -178,7 +232,8 @@ struct disconnect_options {
     std::chrono::milliseconds timeout = no_timeout;             ///< then the connection is cut
 };
 
-static_assert(std::is_trivially_destructible_v<publish_options> &&
+static_assert(std::is_trivially_destructible_v<publish_options> && std::is_trivially_destructible_v<publication> &&
+              std::is_trivially_destructible_v<request_options> &&
               std::is_trivially_destructible_v<subscribe_options> &&
               std::is_trivially_destructible_v<unsubscribe_options> &&
               std::is_trivially_destructible_v<disconnect_options>);
@@ -189,6 +244,12 @@ static_assert(std::is_trivially_destructible_v<publish_options> &&
 struct publish_result {
     /// Of the PUBACK or PUBREC; success at QoS 0. no_matching_subscribers (0x10) is a success, too.
     reason_code reason = reason_code::success;
+};
+
+/// How a batch ended.
+struct batch_result {
+    std::size_t delivered = 0;
+    std::size_t failed = 0;  ///< refused by us or by the server; the operation's error is the first one
 };
 
 /// What the server said in CONNACK. MQTT 5 §3.2.
@@ -228,6 +289,7 @@ struct client_event {
         messages_dropped,     ///< `count` received messages were dropped by a stated policy; `text` says which
         queue_dropped,        ///< `count` outgoing messages were dropped by the queue's policy, or expired
         version_changed,      ///< the server does not know the version; the next attempt uses `info.version`
+        redirected,           ///< the server has sent us to `url`
         stopped,              ///< async_run ends with `cause`
     };
     kind_type kind{};
@@ -238,6 +300,9 @@ struct client_event {
     std::uint64_t count = 0;
     connection_info info;
 };
+
+/// One line for a log, without payloads and secrets.
+[[nodiscard]] std::string to_string(const client_event& e);
 
 /// Counters since the client exists, and what is the case now.
 struct client_statistics {
@@ -251,11 +316,20 @@ struct client_statistics {
     std::uint64_t messages_dropped_out = 0;  ///< accepted and dropped: policy, expiry, too large, QoS 0 unsent
     std::uint64_t connects = 0;              ///< successful ones
     std::uint64_t connect_failures = 0;
-    std::size_t queued = 0;  ///< outgoing messages that wait
+    // open connections that were lost: sums up to the number of `lost` events
+    std::uint64_t lost_by_server = 0;    ///< DISCONNECT of the server
+    std::uint64_t lost_by_silence = 0;   ///< keep-alive
+    std::uint64_t lost_by_protocol = 0;  ///< a rule was broken
+    std::uint64_t lost_by_network = 0;   ///< the transport ended or broke
+    std::uint64_t replies_late = 0;      ///< replies that no request waits for (any more)
+    std::size_t queued = 0;              ///< outgoing messages that wait
     std::size_t queued_bytes = 0;
     std::size_t in_flight = 0;       ///< own QoS 1 and 2 messages without final acknowledgement
     std::size_t unacknowledged = 0;  ///< received QoS 1 and 2 messages that the application has not acknowledged
     std::chrono::microseconds round_trip{0};  ///< of the last PINGREQ
+    /// Round trips of PINGREQ by size: [i] counts those below 2^i microseconds (and not below 2^(i-1)), the last one all
+    /// longer ones, too.
+    std::array<std::uint64_t, 26> round_trips{};
     bool connected = false;
 };
 

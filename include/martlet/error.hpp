@@ -31,6 +31,7 @@ enum class errc {
     subscription_identifier_not_supported,  ///< the server announced Subscription Identifiers Available 0
     shared_subscription_not_supported,      ///< the server announced Shared Subscription Available 0
     receive_blocked,           ///< received messages that nobody takes hold up an operation that awaits a reply
+    version_not_supported,     ///< the operation needs MQTT 5, which the connection does not speak
     message_expired,           ///< its Message Expiry Interval passed before it could be sent
     // life cycle
     not_running,               ///< the client is not running or was stopped

@@ -42,6 +42,8 @@ void request_deleter<T>::operator()(T* request) const noexcept {
     delete request;
 }
 template struct request_deleter<publish_request>;
+template struct request_deleter<batch_request>;
+template struct request_deleter<request_arguments>;
 template struct request_deleter<subscribe_request>;
 template struct request_deleter<unsubscribe_request>;
 
@@ -52,23 +54,24 @@ std::vector<owned_user_property> own(const user_property_list& views) {
     return owned;
 }
 
-request_ptr<publish_request> make_request(client_core& core, std::string_view topic, payload&& bytes,
-                                          const publish_options& options) {
-    request_ptr<publish_request> request(new publish_request);
-    request->timeout = options.timeout;
+namespace {
+
+void fill(publish_request& request, client_core& core, std::string_view topic, payload&& bytes,
+          const publish_options& options) {
+    request.timeout = options.timeout;
     if (!is_valid_topic_name(topic))
-        request->error = errc::topic_invalid;
+        request.error = errc::topic_invalid;
     else if (bytes.size() > payload_size_max - topic.size())
-        request->error = errc::packet_too_large;
+        request.error = errc::packet_too_large;
     else
-        request->error = check(options.properties);
-    if (request->error) return request;
+        request.error = check(options.properties);
+    if (request.error) return;
 
     std::optional<unix_time> expires_at;
     if (const auto interval = options.properties.message_expiry_interval) {
         expires_at = core.wall_time() + std::chrono::seconds(*interval);
     }
-    auto& what = request->what;
+    auto& what = request.what;
     what.qos = options.qos;
     what.retain = options.retain;
     std::shared_ptr<const void> owner;
@@ -77,7 +80,40 @@ request_ptr<publish_request> make_request(client_core& core, std::string_view to
                                                                  options.retain, options.properties, expires_at)
                          : core::outgoing_message::create(topic, bytes.bytes(), options.qos, options.retain,
                                                           options.properties, expires_at);
+}
+
+}  // namespace
+
+request_ptr<publish_request> make_request(client_core& core, std::string_view topic, payload&& bytes,
+                                          const publish_options& options) {
+    request_ptr<publish_request> request(new publish_request);
+    fill(*request, core, topic, std::move(bytes), options);
     return request;
+}
+
+request_ptr<batch_request> make_request(client_core& core, std::span<const publication> messages,
+                                        std::chrono::milliseconds timeout) {
+    request_ptr<batch_request> request(new batch_request);
+    request->timeout = timeout;
+    request->items.resize(messages.size());
+    for (std::size_t i = 0; i < messages.size(); ++i)
+        fill(request->items[i], core, messages[i].topic, messages[i].payload, messages[i].options);
+    return request;
+}
+
+request_ptr<request_arguments> make_request(client_core& core, std::string_view topic, payload&& bytes,
+                                            const request_options& options) {
+    request_ptr<request_arguments> arguments(new request_arguments);
+    publish_request message;
+    fill(message, core, topic, std::move(bytes), {.qos = options.qos, .properties = options.properties});
+    arguments->timeout = options.timeout;
+    arguments->error = message.error;
+    if (!arguments->error && !options.reply_topic.empty() && !is_valid_topic_name(options.reply_topic)) {
+        arguments->error = errc::topic_invalid;
+    }
+    arguments->state.what = std::move(message.what);
+    arguments->state.reply_topic = options.reply_topic;
+    return arguments;
 }
 
 request_ptr<subscribe_request> make_request(std::span<const subscription_request> filters,
@@ -129,6 +165,22 @@ void start_run(core_ptr core, completion<run_signature> handler) { core->run(std
 
 void start_publish(core_ptr core, request_ptr<publish_request> request, completion<publish_signature> handler) {
     core->publish(std::move(request), std::move(handler));
+}
+
+void start_publish_batch(core_ptr core, request_ptr<batch_request> request, completion<batch_signature> handler) {
+    core->publish_batch(std::move(request), std::move(handler));
+}
+
+void start_request(core_ptr core, request_ptr<request_arguments> arguments, completion<receive_signature> handler) {
+    core->request(std::move(arguments), std::move(handler));
+}
+
+void start_ping(core_ptr core, std::chrono::milliseconds timeout, completion<ping_signature> handler) {
+    core->ping(timeout, std::move(handler));
+}
+
+void start_reauthenticate(core_ptr core, std::chrono::milliseconds timeout, completion<run_signature> handler) {
+    core->reauthenticate(timeout, std::move(handler));
 }
 
 void start_subscribe(core_ptr core, request_ptr<subscribe_request> request, completion<subscribe_signature> handler) {

@@ -1,6 +1,7 @@
 // What CONNECT says, and what CONNACK answers. MQTT 5 §3.1, 3.2.
 #include "client/client_engine.hpp"
 
+#include <martlet/enhanced_authentication.hpp>
 #include <martlet/topic.hpp>
 
 #include <algorithm>
@@ -63,15 +64,16 @@ std::uint32_t client_engine::session_expiry() const noexcept {
         return static_cast<std::uint32_t>(std::clamp<std::int64_t>(options_.session_expiry->count(), 0, for_ever));
     }
     if (options_.session == session_mode::resume) return for_ever;
+    if (options_.session == session_mode::clean) return 0;
     return options_.reconnect.enabled ? fresh_session_expiry : 0;
 }
 error_code client_engine::check_options() {
     if (options_.urls.empty()) return errc::url_invalid;
-    endpoints_.clear();
+    given_endpoints_.clear();
     for (const auto& url : options_.urls) {
         auto parsed = parse_endpoint(url);
         if (!parsed) return parsed.error();
-        endpoints_.push_back(*std::move(parsed));
+        given_endpoints_.push_back(*std::move(parsed));
     }
     if (!is_valid_utf8_string(options_.client_id)) return errc::client_id_invalid;
     if (options_.client_id.empty()) {
@@ -85,6 +87,12 @@ error_code client_engine::check_options() {
     if (options_.password && !options_.user_name && options_.version && *options_.version != protocol_version::v5) {
         return errc::option_invalid;  // [MQTT-3.1.2-22] of 3.1.1
     }
+    if (options_.authentication) {
+        if (options_.version && *options_.version != protocol_version::v5) return errc::option_invalid;
+        const auto method = options_.authentication->method();
+        if (method.empty() || !is_valid_utf8_string(method)) return errc::string_invalid;
+    }
+    if (!options_.reply_topic.empty() && !is_valid_topic_name(options_.reply_topic)) return errc::topic_invalid;
     const auto keep_alive = options_.keep_alive.count();
     if (keep_alive < 0 || keep_alive > 65'535) return errc::option_invalid;
     if (options_.receive_maximum == 0 || options_.packet_size_max == 0 || options_.inflight_max == 0) {
@@ -111,24 +119,29 @@ void client_engine::send_connect() {
     observed_in_.clear();
     observed_out_ = 0;
 
-    const auto& where = endpoints_[reconnect_->endpoint()];
+    const auto& server = where();
     const auto properties = views_of(options_.user_properties);
     std::vector<user_property> will_properties;
     packets::connect packet;
     packet.version = version_;
     // Before MQTT 5 a fresh session is clean on every connection: the server would keep any other one for ever.
-    packet.clean_start = options_.session == session_mode::fresh && (!is_v5 || !connected_before_);
+    packet.clean_start = options_.session == session_mode::clean ||
+                         (options_.session == session_mode::fresh && (!is_v5 || !connected_before_));
     if (!is_v5 && client_id_.empty()) packet.clean_start = true;  // [MQTT-3.1.3-7] of 3.1.1
     packet.keep_alive = static_cast<std::uint16_t>(options_.keep_alive.count());
     packet.client_id = client_id_;
-    if (options_.user_name)
-        packet.user_name = *options_.user_name;
-    else if (where.user_name)
-        packet.user_name = *where.user_name;
-    if (options_.password)
-        packet.password = *options_.password;
-    else if (where.password)
-        packet.password = *where.password;
+    const auto choose = [](const auto&... sources) {
+        std::optional<std::string_view> chosen;
+        (void)((sources && (chosen = *sources, true)) || ...);
+        return chosen;
+    };
+    if (options_.credentials_source) {
+        packet.user_name = choose(credentials_.user_name);
+        packet.password = choose(credentials_.password);
+    } else {
+        packet.user_name = choose(options_.user_name, server.user_name);
+        packet.password = choose(options_.password, server.password);
+    }
     if (!is_v5 && !packet.user_name) packet.password.reset();
     if (options_.will) {
         will_properties = views_of(options_.will->user_properties);
@@ -138,6 +151,10 @@ void client_engine::send_connect() {
         const auto expiry = session_expiry();
         if (expiry != 0) packet.properties.session_expiry_interval = expiry;
         packet.properties.user_properties = properties;
+        if (options_.authentication) {
+            packet.properties.authentication_method = options_.authentication->method();
+            if (!first_data_.empty()) packet.properties.authentication_data = first_data_;
+        }
         if (options_.request_response_information) packet.properties.request_response_information = true;
         if (!options_.request_problem_information) packet.properties.request_problem_information = false;
     }
@@ -146,10 +163,44 @@ void client_engine::send_connect() {
 }
 
 void client_engine::on_connected(const packets::connack& connack) {
+    if (options_.authentication) {
+        const auto data = connack.properties.authentication_data.value_or("");
+        if (!options_.authentication->finish(data)) return end_authentication(errc::authentication_failed);
+    }
+    note_server(connack);
+    state_ = state::open;
+    version_is_known_ = true;
+    opened_ = present_.steady;
+    hops_ = 0;
+    is_reading_ = true;
+    ++totals_.connects;
+
+    client_event e;
+    e.kind = client_event::kind_type::connected;
+    e.url = info_->url;
+    e.info = *info_;
+    push_event(std::move(e));
+
+    const bool has_session = connack.session_present || (version_ == protocol_version::v3_1 && session_expected_);
+    if (!has_session) {
+        if (session_expected_) tell(client_event::kind_type::session_lost);
+        shared_receipts_.clear();
+        renew_subscriptions();
+    }
+    connected_before_ = true;
+    session_expected_ = version_ == protocol_version::v5 ? info_->session_expiry_interval != 0
+                                                         : options_.session == session_mode::resume;
+    if (journal_.on()) {
+        journal_.record(core::session_row{session_.key(), client_id_, info_->session_expiry_interval, {}, version_});
+    }
+    send_requests();
+}
+
+void client_engine::note_server(const packets::connack& connack) {
     const auto& peer = connection_->peer();
     const auto& p = connack.properties;
     auto& info = info_.emplace();
-    info.url = to_string(endpoints_[reconnect_->endpoint()]);
+    info.url = to_string(where());
     info.version = connection_->version();
     info.session_present = connack.session_present;
     info.reason = connack.reason;
@@ -171,32 +222,6 @@ void client_engine::on_connected(const packets::connack& connack) {
     info.server_reference = p.server_reference.value_or("");
     for (const auto& one : p.user_properties)
         info.user_properties.emplace_back(one.name, one.value);
-
-    state_ = state::open;
-    version_is_known_ = true;
-    opened_ = present_.steady;
-    is_reading_ = true;
-    ++totals_.connects;
-
-    client_event e;
-    e.kind = client_event::kind_type::connected;
-    e.url = info.url;
-    e.info = info;
-    push_event(std::move(e));
-
-    const bool has_session = connack.session_present || (version_ == protocol_version::v3_1 && session_expected_);
-    if (!has_session) {
-        if (session_expected_) tell(client_event::kind_type::session_lost);
-        shared_receipts_.clear();
-        renew_subscriptions();
-    }
-    connected_before_ = true;
-    session_expected_ =
-        version_ == protocol_version::v5 ? info.session_expiry_interval != 0 : options_.session == session_mode::resume;
-    if (journal_.on()) {
-        journal_.record(core::session_row{session_.key(), client_id_, info.session_expiry_interval, {}, version_});
-    }
-    send_requests();
 }
 
 }  // namespace martlet::detail

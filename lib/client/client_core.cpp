@@ -3,6 +3,8 @@
 #include "client/teardown.hpp"
 #include "client/turn.hpp"
 
+#include <martlet/enhanced_authentication.hpp>
+
 #include <boost/asio/error.hpp>
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/query.hpp>
@@ -18,7 +20,9 @@ client_core::client_core(std::shared_ptr<net::network> network, client_options o
       teardown_(asio::use_service<teardown>(asio::query(network_->executor(), asio::execution::context))),
       here_(network_->executor()),
       layers_({options_.tls, options_.tls_source}),
-      engine_(options_, random_seed) {
+      engine_(options_, random_seed),
+      random_seed_(random_seed),
+      last_correlation_(random_seed ^ 0x9E3779B97F4A7C15) {
     teardown_.add(*this);
 }
 
@@ -60,6 +64,7 @@ void client_core::collect() {
             op = next;
         }
     }
+    if (!channels_.empty() || !homeless_requests_.empty()) serve_requests();
     if (!event_waiters_.empty()) serve_events();
     if (engine_.journal().has_rows()) commit();
     arm_timer();
@@ -67,8 +72,11 @@ void client_core::collect() {
 }
 
 void client_core::settle(const operation_outcome& outcome) {
-    auto* const op = pending_.take(outcome.who);
+    auto* const op = pending_.find(outcome.who);
     if (op == nullptr) return;
+    if (op->kind == operation_kind::batch) return settle_item(static_cast<batch_operation&>(*op), outcome);
+    (void)pending_.take(outcome.who);
+    if (op->kind == operation_kind::request) return settle_request(*op, outcome);
     switch (op->kind) {
         case operation_kind::publish:
             static_cast<publish_operation*>(op)->succeed(outcome.error, publish_result{outcome.reason});
@@ -76,6 +84,10 @@ void client_core::settle(const operation_outcome& outcome) {
         case operation_kind::subscribe:
             static_cast<subscribe_operation*>(op)->succeed(outcome.error, subscription(shared_from_this(), op->stream));
             break;
+        case operation_kind::ping:
+            static_cast<ping_operation*>(op)->succeed(outcome.error, engine_.statistics().round_trip);
+            break;
+        case operation_kind::reauthenticate: static_cast<run_operation*>(op)->succeed(outcome.error); break;
         case operation_kind::unsubscribe:
             static_cast<unsubscribe_operation*>(op)->succeed(outcome.error, outcome.reasons);
             break;
@@ -84,8 +96,19 @@ void client_core::settle(const operation_outcome& outcome) {
     ready(*op);
 }
 
+void client_core::settle_item(batch_operation& op, const operation_outcome& outcome) {
+    auto& progress = *op.batch;
+    ++(outcome.error ? progress.result.failed : progress.result.delivered);
+    if (!progress.first_error) progress.first_error = outcome.error;
+    if (--progress.left != 0) return;
+    (void)pending_.take(op.token);
+    op.succeed(progress.first_error, progress.result);
+    ready(op);
+}
+
 // Hands messages to those who wait for them.
 void client_core::serve(stream& from) {
+    if (from.channel != nullptr) return;  // see serve_requests()
     bool has_taken = false;
     while (!from.waiters.empty()) {
         auto& op = *from.waiters.front();
@@ -141,17 +164,46 @@ void client_core::serve_events() {
 
 // -- the link
 
+// Of a question to the application: it may be answered at once, later, on another thread, or never.
+template <class Answer, class Function>
+std::function<void(error_code, Answer)> client_core::answer_to(std::uint64_t number, Function function) {
+    return [weak = weak_from_this(), network = network_, number, function](error_code error, Answer answer) {
+        net::post(*network, [weak, number, function, error, answer = std::move(answer)]() mutable {
+            const auto self = weak.lock();
+            if (!self || self->is_shut_down_) return;
+            turn t(*self, true);
+            function(self->engine_, number, error, std::move(answer));
+            t.finish();
+        });
+    };
+}
+
 void client_core::obey(const link_action& action) {
     switch (action.kind) {
+        case link_action::kind_type::ask_credentials:
+            options_.credentials_source(
+                action.to, answer_to<credentials>(action.number, [](client_engine& engine, std::uint64_t number,
+                                                                    error_code error, credentials&& answer) {
+                    engine.on_credentials(number, error, std::move(answer));
+                }));
+            break;
+        case link_action::kind_type::begin_authentication:
+            engine_.on_authentication(action.number, {}, options_.authentication->begin());
+            break;
+        case link_action::kind_type::go_on_authenticating:
+            if (auto data = options_.authentication->respond(action.data))
+                engine_.on_authentication(action.number, {}, *std::move(data));
+            else
+                engine_.on_authentication(action.number, errc::authentication_failed, {});
+            break;
         case link_action::kind_type::dial:
-            dialing_ = network_->dial(action.to,
-                                      {.timeout = action.timeout,
-                                       .bind_address = action.bind_address,
-                                       .layers = layers_.for_dial(action.to)},
-                                      [this](net::dial_result result) {
-                                          const auto self = shared_from_this();
-                                          dialed(std::move(result));
-                                      });
+            dialing_ = network_->dial(
+                action.to,
+                {.timeout = action.timeout, .bind_address = action.bind_address, .layers = layers_.for_dial(action.to)},
+                [this](net::dial_result result) {
+                    const auto self = shared_from_this();
+                    dialed(std::move(result));
+                });
             break;
         case link_action::kind_type::abandon:
             if (driver_) driver_->close_after_flush();
@@ -202,6 +254,8 @@ void client_core::fail_all(error_code why, bool also_events) {
         auto* const next = op->next;
         const bool waits = op->kind == operation_kind::publish || op->kind == operation_kind::subscribe ||
                            op->kind == operation_kind::unsubscribe || op->kind == operation_kind::receive ||
+                           op->kind == operation_kind::batch || op->kind == operation_kind::ping ||
+                           op->kind == operation_kind::reauthenticate || op->kind == operation_kind::request ||
                            (also_events && op->kind == operation_kind::next_event);
         if (waits) withdraw(*op, why);
         op = next;
@@ -310,6 +364,12 @@ void client_core::commit() {
             t.finish();
         });
     });
+}
+
+client_statistics client_core::statistics() const {
+    auto s = engine_.statistics();
+    s.replies_late = replies_late_;
+    return s;
 }
 
 // -- commands

@@ -6,6 +6,7 @@
 #include "client/client_engine.hpp"
 #include "client/completion.hpp"
 #include "client/pending.hpp"
+#include "client/request_channel.hpp"
 #include "net/client_layers.hpp"
 #include "net/driver.hpp"
 #include "net/network.hpp"
@@ -26,11 +27,23 @@ namespace martlet::detail {
 class stream : public stream_state {
 public:
     using stream_state::stream_state;
-    std::deque<operation*> waiters;  // in the order of asking
+    std::deque<operation*> waiters;      // in the order of asking
+    request_channel* channel = nullptr;  // replies to requests: nobody else has this stream
 };
 
 struct publish_request {
     core::outgoing what;
+    std::chrono::milliseconds timeout{0};
+    error_code error;
+};
+
+struct batch_request {
+    std::vector<publish_request> items;
+    std::chrono::milliseconds timeout{0};
+};
+
+struct request_arguments {
+    request_state state;
     std::chrono::milliseconds timeout{0};
     error_code error;
 };
@@ -57,6 +70,10 @@ public:
 
     void run(completion<run_signature> handler);
     void publish(request_ptr<publish_request> request, completion<publish_signature> handler);
+    void publish_batch(request_ptr<batch_request> request, completion<batch_signature> handler);
+    void request(request_ptr<request_arguments> arguments, completion<receive_signature> handler);
+    void ping(std::chrono::milliseconds timeout, completion<ping_signature> handler);
+    void reauthenticate(std::chrono::milliseconds timeout, completion<run_signature> handler);
     void subscribe(request_ptr<subscribe_request> request, completion<subscribe_signature> handler);
     void unsubscribe(request_ptr<unsubscribe_request> request, completion<unsubscribe_signature> handler);
     void receive(stream_ptr from, std::chrono::milliseconds timeout, completion<receive_signature> handler);
@@ -80,7 +97,7 @@ public:
     [[nodiscard]] std::size_t try_receive(stream& from, std::span<message> into);
     void acknowledge(stream& from, const message& m, reason_code reason);
     void close(const stream_ptr& which);
-    [[nodiscard]] client_statistics statistics() const { return engine_.statistics(); }
+    [[nodiscard]] client_statistics statistics() const;
     [[nodiscard]] const std::optional<connection_info>& info() const noexcept { return engine_.info(); }
     [[nodiscard]] asio::any_io_executor executor() const noexcept { return network_->executor(); }
     [[nodiscard]] const client_options& options() const noexcept { return options_; }
@@ -112,12 +129,26 @@ private:
 
     void collect();
     void obey(const link_action& action);
+    template <class Answer, class Function>
+    [[nodiscard]] std::function<void(error_code, Answer)> answer_to(std::uint64_t number, Function function);
     void dialed(net::dial_result result);
     void finish_run(error_code error);
     void settle(const operation_outcome& outcome);
+    void settle_item(batch_operation& op, const operation_outcome& outcome);
     void serve(stream& from);
     void serve_unclaimed();
     void serve_events();
+
+    // client_request.cpp
+    [[nodiscard]] const std::string& own_reply_topic();
+    void start_request(operation& op);
+    [[nodiscard]] request_channel* open_channel(const std::string& topic, bool is_own);
+    void serve_channel(request_channel& channel);
+    void send_request(request_channel& channel, operation& op, bool in_order);
+    void settle_request(operation& op, const operation_outcome& outcome);
+    void withdraw_request(operation& op) noexcept;
+    void serve_requests();
+
     void commit();
     void load_store(error_code& failed);
     void start_engine();
@@ -148,6 +179,12 @@ private:
     std::vector<operation*> disconnecting_;
     std::deque<operation*> event_waiters_;
     std::deque<operation*> unclaimed_waiters_;
+    std::vector<std::unique_ptr<request_channel>> channels_;
+    std::vector<operation*> homeless_requests_;  // wait for the server's Response Information
+    std::string own_reply_topic_;
+    std::uint64_t random_seed_;
+    std::uint64_t last_correlation_;
+    std::uint64_t replies_late_ = 0;
     asio::any_io_executor work_;  // keeps the loop alive while operations are pending
 
     std::vector<operation_outcome> outcomes_;  // reused

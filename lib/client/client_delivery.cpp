@@ -160,7 +160,8 @@ void client_engine::note_room(stream_state& stream) {
 }
 
 bool client_engine::awaits_reply() const noexcept {
-    return state_ == state::handshake || session_.sent.count() != 0 || is_draining_;
+    return state_ == state::handshake || session_.sent.count() != 0 || is_draining_ || !pings_.empty() ||
+           reauthentication_ != 0;
 }
 
 bool client_engine::may_read() noexcept {
@@ -179,7 +180,7 @@ void client_engine::update_reading() {
     handle_events();
     connection_->keep_rest();
     if (state_ == state::open && may_read()) {
-        actions_.push_back({link_action::kind_type::resume, {}, {}, {}});
+        actions_.push_back({link_action::kind_type::resume, {}, {}, {}, 0, {}});
     } else if (state_ == state::open) {
         is_reading_ = false;
         connection_->set_reading(false);

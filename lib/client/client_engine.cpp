@@ -2,9 +2,12 @@
 // of client_link.cpp; what is asked for stands in client_requests.cpp, what is received in client_delivery.cpp.
 #include "client/client_engine.hpp"
 
+#include "client/client_event.hpp"
+
 #include <martlet/topic.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <span>
 #include <utility>
 
@@ -65,10 +68,10 @@ void client_engine::handle(core::event& e) {
         case core::event_kind::refused: return on_refused(std::get<packets::connack>(e.other));
         case core::event_kind::subscribe_done: return on_suback(e.who, std::get<packets::suback>(e.other));
         case core::event_kind::unsubscribe_done: return on_unsuback(e.who, std::get<packets::unsuback>(e.other));
-        case core::event_kind::pong_received: totals_.round_trip = e.elapsed; return;
+        case core::event_kind::pong_received: return on_pong(e.elapsed);
         case core::event_kind::disconnect_received: return on_server_disconnect(std::get<packets::disconnect>(e.other));
         case core::event_kind::failed: return on_failed(e);
-        case core::event_kind::auth_received:  // we never offer a method
+        case core::event_kind::auth_received: return on_auth(std::get<packets::auth>(e.other));
         case core::event_kind::connect_received:
         case core::event_kind::subscribe_received:
         case core::event_kind::unsubscribe_received:
@@ -80,6 +83,7 @@ void client_engine::handle(core::event& e) {
 
 steady_time client_engine::next_deadline() const noexcept {
     if (state_ == state::waiting) return retry_at_;
+    if (state_ == state::preparing) return dial_started_ + options_.connect_timeout;
     if (state_ == state::handshake || state_ == state::open) return connection_->next_deadline();
     return never;
 }
@@ -88,6 +92,8 @@ void client_engine::on_deadline() {
     if (present_.steady < next_deadline()) return;
     if (state_ == state::waiting) {
         dial_now();
+    } else if (state_ == state::preparing) {
+        link_ended(errc::connect_timeout, "credentials did not come in time", link_action::kind_type::cut, false);
     } else {
         connection_->on_deadline();
         handle_events();
@@ -156,6 +162,24 @@ void client_engine::on_output_drained() {
     settle();
 }
 
+// -- the liveness of the link
+
+error_code client_engine::ping(token who) {
+    if (!is_open()) return errc::not_connected;
+    if (!connection_->awaits_pong()) connection_->ping();
+    pings_.push_back(who);
+    settle();
+    return {};
+}
+
+void client_engine::on_pong(std::chrono::microseconds elapsed) {
+    totals_.round_trip = elapsed;
+    const auto size = static_cast<std::size_t>(std::bit_width(static_cast<std::uint64_t>(elapsed.count())));
+    ++totals_.round_trips[std::min(size, totals_.round_trips.size() - 1)];
+    for (const auto who : std::exchange(pings_, {}))
+        outcome(who, {});
+}
+
 // -- output
 
 // After every input and command: what has become possible by it.
@@ -206,13 +230,14 @@ void client_engine::take_outcomes(std::vector<operation_outcome>& into) {
 void client_engine::tell(client_event::kind_type kind, error_code cause, std::string text) {
     client_event e;
     e.kind = kind;
-    if (reconnect_ && !endpoints_.empty()) e.url = to_string(endpoints_[reconnect_->endpoint()]);
+    if (reconnect_ && !endpoints_.empty()) e.url = to_string(where());
     e.cause = cause;
     e.text = std::move(text);
     push_event(std::move(e));
 }
 
 void client_engine::push_event(client_event&& e) {
+    if (options_.log) options_.log->write(level_of(e), to_string(e));
     if (events_.size() == events_max) events_.pop_front();
     events_.push_back(std::move(e));
 }

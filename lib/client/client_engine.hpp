@@ -1,10 +1,12 @@
 // The client without I/O: commands, bytes, time and commits in; bytes, outcomes, events, changes, a deadline and wishes
 // for the link out. It owns the session and the connection of the moment.
 //
-//   idle ── start() ──► dialing ── on_dialed() ──► handshake ── CONNACK ──► open ── lost ──► waiting ── delay ──► dialing
+//   idle ── start() ──► (preparing ──►) dialing ── on_dialed() ──► handshake ── CONNACK ──► open ── lost ──► waiting ── delay ──► dialing
 //                         ▲  └─ failed ─► waiting     └─ refused, lost ─► waiting    └─ disconnect() ──► leaving ──► ended
 //                         └── the server does not know our version: at once with another one
 //   anything ── stop(), fatal refusal ──► ended ── start() ──► dialing
+//
+// preparing: a source of credentials or an authentication is asked first.
 //
 // The owner sets the present with set_time() before each call, and afterwards takes what came of it: out() to be
 // written, take_action(), take_outcomes(), take_event(), take_woken(), journal(), next_deadline().
@@ -35,17 +37,22 @@ namespace martlet::detail {
 /// What the engine wants of the link.
 struct link_action {
     enum class kind_type : std::uint8_t {
-        dial,      ///< `to`; answer with on_dialed() or on_dial_failed()
-        abandon,   ///< write what is left and close, without us: no answer
-        cut,       ///< close at once, or give up dialling: no answer
-        close,     ///< write what is left and close; answer with on_link_closed()
-        resume,    ///< on_bytes() may be called again
-        finished,  ///< the run is over: `error`
+        ask_credentials,       ///< for `to`; answer with on_credentials(`number`, …)
+        begin_authentication,  ///< answer with on_authentication(`number`, …)
+        go_on_authenticating,  ///< with `data`; answer likewise
+        dial,                  ///< `to`; answer with on_dialed() or on_dial_failed()
+        abandon,               ///< write what is left and close, without us: no answer
+        cut,                   ///< close at once, or give up dialling: no answer
+        close,                 ///< write what is left and close; answer with on_link_closed()
+        resume,                ///< on_bytes() may be called again
+        finished,              ///< the run is over: `error`
     };
     kind_type kind{};
     endpoint to;
     std::chrono::milliseconds timeout{0};
     error_code error;
+    std::uint64_t number = 0;  ///< names a question; answers to earlier ones are ignored
+    std::string data = {};
     std::string bind_address = {};  ///< of dial
 };
 
@@ -72,6 +79,8 @@ public:
     [[nodiscard]] instant time() const noexcept { return present_; }
     void on_dialed();
     void on_dial_failed(error_code error, std::string detail);
+    void on_credentials(std::uint64_t number, error_code error, credentials answer);
+    void on_authentication(std::uint64_t number, error_code error, std::string data);
     /// False: no more before action `resume`.
     [[nodiscard]] bool on_bytes(std::string_view bytes);
     /// Actions `abandon` and `cut` have been carried out: out() is not needed any more.
@@ -109,6 +118,10 @@ public:
     [[nodiscard]] error_code subscribe(const stream_state_ptr& stream, token who);
     [[nodiscard]] error_code unsubscribe(std::vector<std::string> filters, std::vector<owned_user_property> properties,
                                          token who);
+    /// Errors: not_connected, version_not_supported (before MQTT 5), option_invalid (no authenticator), already_running.
+    [[nodiscard]] error_code reauthenticate(token who);
+    /// Errors: not_connected.
+    [[nodiscard]] error_code ping(token who);
     /// The user has let go of the stream.
     void close(const stream_state_ptr& stream);
     /// The application has taken messages of the stream (null: of unclaimed ones) or acknowledged what it took before.
@@ -147,7 +160,7 @@ public:
     static constexpr std::size_t events_max = 64;
 
 private:
-    enum class state : std::uint8_t { idle, dialing, handshake, open, waiting, leaving, ended };
+    enum class state : std::uint8_t { idle, preparing, dialing, handshake, open, waiting, leaving, ended };
 
     struct request {
         token who = 0;
@@ -163,6 +176,13 @@ private:
     [[nodiscard]] std::uint32_t session_expiry() const noexcept;
     void send_connect();
     void on_connected(const packets::connack& connack);
+    void note_server(const packets::connack& connack);
+
+    // client_authentication.cpp: who we are
+    void prepare();
+    void ask(link_action::kind_type what, std::string_view data = {});
+    void on_auth(const packets::auth& packet);
+    void end_authentication(error_code error);
 
     // client_link.cpp: links come and go
     void dial(std::chrono::milliseconds delay);
@@ -171,7 +191,13 @@ private:
     void on_failed(const core::event& e);
     void on_server_disconnect(const packets::disconnect& packet);
     [[nodiscard]] bool try_other_version();
-    void link_ended(error_code cause, std::string text, link_action::kind_type how, bool fatal);
+    void link_ended(error_code cause, std::string text, link_action::kind_type how, bool fatal,
+                    std::string reference = {});
+    void try_again(error_code cause, bool was_open);
+    [[nodiscard]] bool follow(error_code cause, std::string_view reference, const endpoint& like,
+                              std::chrono::milliseconds delay);
+    [[nodiscard]] const endpoint& where() const noexcept;
+    void count_loss(error_code cause) noexcept;
     void detach_connection();
     void leave();
     void finish(error_code error);
@@ -179,6 +205,7 @@ private:
     // client_engine.cpp: what happens on a link
     void handle_events();
     void handle(core::event& e);
+    void on_pong(std::chrono::microseconds elapsed);
     void tell(client_event::kind_type kind, error_code cause = {}, std::string text = {});
     void push_event(client_event&& e);
 
@@ -217,8 +244,11 @@ private:
     core::buffer_pool pool_;
     core::event event_;  // one for all: nothing is allocated per packet
     std::optional<core::connection> connection_;
-    bool is_linked_ = false;  // connection_ is the one of the present link
-    std::vector<endpoint> endpoints_;
+    bool is_linked_ = false;                 // connection_ is the one of the present link
+    std::vector<endpoint> endpoints_;        // where to go, in order: as given, or where the server has moved to
+    std::vector<endpoint> given_endpoints_;  // by the options
+    std::vector<endpoint> detours_;          // where the server sent us for now: first in order, each once
+    std::size_t hops_ = 0;                   // redirections since the last success
     std::optional<reconnect_policy> reconnect_;
     std::uint64_t random_seed_;
 
@@ -233,6 +263,15 @@ private:
     steady_time dial_started_{};
     steady_time retry_at_ = never;
     std::optional<connection_info> info_;
+    credentials credentials_;
+    std::string first_data_;  // of an authenticator, for CONNECT
+    bool has_credentials_ = false;
+    bool has_first_data_ = false;
+    std::uint64_t last_question_ = 0;
+    std::uint64_t question_ = 0;  // the one whose answer is awaited
+    token reauthentication_ = 0;
+    bool is_reauthenticating_ = false;
+    std::vector<token> pings_;
     disconnect_options farewell_;
     std::string farewell_text_;
     std::vector<owned_user_property> farewell_properties_;

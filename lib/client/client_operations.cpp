@@ -13,6 +13,10 @@
 
 namespace martlet::detail {
 
+operation::operation(operation_kind k) noexcept : kind(k) {}
+
+operation::~operation() = default;
+
 namespace {
 
 // The operations of a client that is gone. They are handed to the loop in one piece: if the loop does not run any more,
@@ -44,22 +48,6 @@ private:
 }  // namespace
 
 // -- operations
-
-// Runs `function` on the executor: at once if this thread is in a turn of ours, or on the executor anyway.
-template <class Function>
-void client_core::on_executor(Function function) {
-    if (core_of_this_turn == this) return function();
-    asio::dispatch(network_->executor(), std::move(function));
-}
-
-// In the initiating function, on its thread: a cancellation slot may be used there only.
-template <class Operation, class Handler>
-std::unique_ptr<Operation> client_core::prepare(operation_kind kind, Handler&& handler) {
-    auto op = std::make_unique<Operation>(kind, std::forward<Handler>(handler), here_);
-    op->id = next_id_.fetch_add(1, std::memory_order_relaxed);
-    op->connect_cancellation(weak_from_this());
-    return op;
-}
 
 void client_core::run(completion<run_signature> handler) {
     auto op = prepare<run_operation>(operation_kind::run, std::move(handler));
@@ -119,6 +107,60 @@ void client_core::publish(request_ptr<publish_request> request, completion<publi
             error = self->engine_.publish(std::move(request->what), is_done);
         }
         if (error || is_done) {
+            (void)self->pending_.take(started.token);
+            started.fail(error);
+            self->ready(started);
+        }
+        t.finish();
+    });
+}
+
+void client_core::publish_batch(request_ptr<batch_request> request, completion<batch_signature> handler) {
+    auto op = prepare<batch_operation>(operation_kind::batch, std::move(handler));
+    on_executor([self = shared_from_this(), op = std::move(op), request = std::move(request)]() mutable {
+        turn t(*self, false);
+        auto& started = *op;
+        started.batch = std::make_unique<batch_progress>();
+        started.batch->left = request->items.size() + 1;  // one for this function: it may not end in the middle
+        if (!self->begin(std::move(op), request->timeout)) return t.finish();
+        const auto who = self->pending_.add(started);
+        for (auto& item : request->items) {
+            bool is_done = item.error.failed();
+            auto error = item.error;
+            if (!error) {
+                item.what.who = who;
+                error = self->engine_.publish(std::move(item.what), is_done);
+            }
+            if (error || is_done) self->settle_item(started, {who, error, {}, {}});
+        }
+        --started.batch->result.delivered;  // this function's
+        self->settle_item(started, {who, {}, {}, {}});
+        t.finish();
+    });
+}
+
+void client_core::ping(std::chrono::milliseconds timeout, completion<ping_signature> handler) {
+    auto op = prepare<ping_operation>(operation_kind::ping, std::move(handler));
+    on_executor([self = shared_from_this(), op = std::move(op), timeout]() mutable {
+        turn t(*self, false);
+        auto& started = *op;
+        if (!self->begin(std::move(op), timeout)) return t.finish();
+        if (const auto error = self->engine_.ping(self->pending_.add(started))) {
+            (void)self->pending_.take(started.token);
+            started.fail(error);
+            self->ready(started);
+        }
+        t.finish();
+    });
+}
+
+void client_core::reauthenticate(std::chrono::milliseconds timeout, completion<run_signature> handler) {
+    auto op = prepare<run_operation>(operation_kind::reauthenticate, std::move(handler));
+    on_executor([self = shared_from_this(), op = std::move(op), timeout]() mutable {
+        turn t(*self, false);
+        auto& started = *op;
+        if (!self->begin(std::move(op), timeout)) return t.finish();
+        if (const auto error = self->engine_.reauthenticate(self->pending_.add(started))) {
             (void)self->pending_.take(started.token);
             started.fail(error);
             self->ready(started);
@@ -259,6 +301,8 @@ std::vector<operation*> client_core::end_everything() noexcept {
     event_waiters_.clear();
     unclaimed_waiters_.clear();
     disconnecting_.clear();
+    homeless_requests_.clear();
+    channels_.clear();
     deadlines_.clear();
     work_ = {};
 
@@ -340,7 +384,11 @@ void client_core::withdraw(operation& op, error_code why) {
     op.fail(why);
     switch (op.kind) {
         case operation_kind::publish:
+        case operation_kind::batch:
+        case operation_kind::ping:
+        case operation_kind::reauthenticate:
         case operation_kind::unsubscribe: break;
+        case operation_kind::request: withdraw_request(op); break;
         case operation_kind::subscribe: engine_.close(op.stream); break;
         case operation_kind::receive:
         case operation_kind::next_event: remove_waiter(op); break;

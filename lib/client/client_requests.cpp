@@ -88,7 +88,7 @@ void client_engine::close(const stream_state_ptr& stream) {
     });
 
     std::vector<std::string> filters;
-    if (options_.session == session_mode::fresh && is_running() && is_asked_for) {
+    if (options_.session != session_mode::resume && is_running() && is_asked_for) {
         for (std::size_t i = 0; i < stream->filters.size(); ++i) {
             if (!stream->live[i]) continue;
             if (routes_.find_filter(stream->filters[i], stream.get()) == nullptr) filters.push_back(stream->filters[i]);
@@ -252,7 +252,7 @@ void client_engine::give_back(stream_state& stream) {
     for (const auto& m : stream.box.drain()) {
         if (m.receipt() == 0) continue;
         // With a session to be resumed the server sends it again; else nobody will ever want it.
-        if (options_.session == session_mode::fresh)
+        if (options_.session != session_mode::resume)
             acknowledge(m.receipt(), reason_code::implementation_specific_error);
     }
     note_room(stream);

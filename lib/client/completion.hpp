@@ -17,6 +17,7 @@
 #include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/prefer.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -32,7 +33,28 @@ class client_core;
 /// Cancels an operation, if it has not ended, a little later on the client's executor. Any thread.
 void cancel_operation(const std::weak_ptr<client_core>& core, std::uint64_t id);
 
-enum class operation_kind : std::uint8_t { run, publish, subscribe, unsubscribe, receive, next_event, disconnect };
+enum class operation_kind : std::uint8_t {
+    run,
+    publish,
+    subscribe,
+    unsubscribe,
+    receive,
+    next_event,
+    disconnect,
+    batch,
+    ping,
+    reauthenticate,
+    request
+};
+
+struct request_state;
+
+/// Of a batch: what has ended so far.
+struct batch_progress {
+    std::size_t left = 0;
+    batch_result result;
+    error_code first_error;
+};
 
 /// One operation of the user, from its start to the call of its handler. Owned by the core's list, then by the list of
 /// what is ready.
@@ -40,7 +62,7 @@ class operation {
 public:
     operation(const operation&) = delete;
     operation& operator=(const operation&) = delete;
-    virtual ~operation() = default;
+    virtual ~operation();
 
     /// Ends it without a result, unless it has one already.
     virtual void fail(error_code error) = 0;
@@ -57,12 +79,14 @@ public:
     steady_time deadline = never;
     stream_ptr stream;        ///< receive, subscribe
     std::span<message> room;  ///< receive_some
+    std::unique_ptr<batch_progress> batch;
+    std::unique_ptr<request_state> request;
     bool is_ready = false;
     operation* previous = nullptr;  // list of the core
     operation* next = nullptr;
 
 protected:
-    explicit operation(operation_kind k) noexcept : kind(k) {}
+    explicit operation(operation_kind k) noexcept;
 };
 
 /// Stays in the slot when the operation has ended: clearing it there would be another thread's business, and the number
@@ -135,6 +159,9 @@ using subscribe_operation = operation_of<subscription>;
 using unsubscribe_operation = operation_of<std::vector<reason_code>>;
 using receive_operation = operation_of<message>;
 using receive_some_operation = operation_of<std::size_t>;
+using batch_operation = operation_of<batch_result>;
+using ping_operation = operation_of<std::chrono::microseconds>;
+using request_operation = operation_of<message>;
 using event_operation = operation_of<client_event>;
 
 }  // namespace martlet::detail

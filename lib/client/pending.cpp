@@ -16,12 +16,18 @@ std::uint64_t pending::add(operation& op) {
     return op.token;
 }
 
-operation* pending::take(std::uint64_t token) noexcept {
+operation* pending::find(std::uint64_t token) noexcept {
     const auto index = static_cast<std::uint32_t>(token);
     if (token == 0 || index >= slots_.size()) return nullptr;
+    const auto& s = slots_[index];
+    return s.generation == static_cast<std::uint32_t>(token >> 32) ? s.op : nullptr;
+}
+
+operation* pending::take(std::uint64_t token) noexcept {
+    auto* const op = find(token);
+    if (op == nullptr) return nullptr;
+    const auto index = static_cast<std::uint32_t>(token);
     auto& s = slots_[index];
-    if (s.op == nullptr || s.generation != static_cast<std::uint32_t>(token >> 32)) return nullptr;
-    auto* const op = s.op;
     op->token = 0;
     s.op = nullptr;
     if (++s.generation == 0) s.generation = 1;

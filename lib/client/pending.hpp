@@ -16,6 +16,8 @@ public:
     [[nodiscard]] std::uint64_t add(operation& op);
     /// The operation, which loses its name; null if it has none any more.
     [[nodiscard]] operation* take(std::uint64_t token) noexcept;
+    /// The operation, which keeps its name; null if it has none any more.
+    [[nodiscard]] operation* find(std::uint64_t token) noexcept;
     /// How many there are.
     [[nodiscard]] std::size_t count() const noexcept { return count_; }
 

@@ -3,6 +3,10 @@
 
 #include "client/client_core.hpp"
 
+#include <boost/asio/dispatch.hpp>
+
+#include <atomic>
+#include <memory>
 #include <utility>
 
 namespace martlet::detail {
@@ -51,5 +55,21 @@ private:
     client_core& core_;
     bool calls_handlers_;
 };
+
+// Runs `function` on the executor: at once if this thread is in a turn of ours, or on the executor anyway.
+template <class Function>
+void client_core::on_executor(Function function) {
+    if (core_of_this_turn == this) return function();
+    asio::dispatch(network_->executor(), std::move(function));
+}
+
+// In the initiating function, on its thread: a cancellation slot may be used there only.
+template <class Operation, class Handler>
+std::unique_ptr<Operation> client_core::prepare(operation_kind kind, Handler&& handler) {
+    auto op = std::make_unique<Operation>(kind, std::forward<Handler>(handler), here_);
+    op->id = next_id_.fetch_add(1, std::memory_order_relaxed);
+    op->connect_cancellation(weak_from_this());
+    return op;
+}
 
 }  // namespace martlet::detail

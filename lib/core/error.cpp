@@ -59,6 +59,7 @@ std::string_view to_string(errc error) noexcept {
         case errc::subscription_identifier_not_supported: return "the server does not support subscription identifiers";
         case errc::shared_subscription_not_supported: return "the server does not support shared subscriptions";
         case errc::receive_blocked: return "received messages that nobody takes hold up the operation";
+        case errc::version_not_supported: return "the operation needs MQTT 5, which the connection does not speak";
         case errc::message_expired: return "the message expired before it could be sent";
         case errc::not_running: return "the client is not running";
         case errc::already_running: return "the client is already running";

@@ -12,6 +12,14 @@ bool session::enqueue(outgoing what) {
     const bool stored = what.qos != qos::at_most_once;
     if (!stored && !limits_.keep_qos_0) return false;
     const std::size_t cost = what.message->cost();
+    if (limits_.policy == queue_policy::latest_per_topic) {
+        if (queued* const waiting = find_queued(what.message->topic())) {
+            if (queue_bytes_ - waiting->what.message->cost() + cost <= limits_.bytes_max) {
+                replace(*waiting, std::move(what));
+                return true;
+            }
+        }
+    }
     while (queue_.size() >= limits_.count_max || queue_bytes_ + cost > limits_.bytes_max) {
         if (limits_.policy == queue_policy::refuse || queue_.empty()) {
             ++dropped_count_;
@@ -22,6 +30,7 @@ bool session::enqueue(outgoing what) {
     queue_bytes_ += cost;
     if (!stored) ++queued_qos_0_;
     queue_.push_back({std::move(what), next_order_++});
+    if (limits_.policy == queue_policy::latest_per_topic) index(queue_.back());
     if (stored && journal_->on()) {
         const queued& back = queue_.back();
         journal_->record(outgoing_row{key_, back.order, outgoing_state::queued, packet_id::none, back.what, 0});
@@ -29,7 +38,51 @@ bool session::enqueue(outgoing what) {
     return true;
 }
 
+// A topic's view belongs to its message: what leaves the queue leaves the index first.
+void session::index(const queued& waiting) {
+    if (!by_topic_) by_topic_ = std::make_unique<std::unordered_map<std::string_view, std::uint64_t>>();
+    by_topic_->erase(waiting.what.message->topic());  // the view, too
+    by_topic_->emplace(waiting.what.message->topic(), waiting.order);
+}
+
+void session::forget_topic(const queued& waiting) noexcept {
+    if (!by_topic_) return;
+    const auto at = by_topic_->find(waiting.what.message->topic());
+    if (at != by_topic_->end() && at->second == waiting.order) by_topic_->erase(at);
+}
+
+queued* session::find_queued(std::string_view topic) noexcept {
+    if (!by_topic_) return nullptr;
+    const auto found = by_topic_->find(topic);
+    if (found == by_topic_->end()) return nullptr;
+    const auto at = std::lower_bound(queue_.begin(), queue_.end(), found->second,
+                                     [](const queued& one, std::uint64_t order) { return one.order < order; });
+    return at != queue_.end() && at->order == found->second ? &*at : nullptr;
+}
+
+// The place in the queue stays, and with it the row.
+void session::replace(queued& waiting, outgoing what) {
+    const bool was_stored = waiting.what.qos != qos::at_most_once;
+    const bool is_stored = what.qos != qos::at_most_once;
+    ++dropped_count_;
+    if (waiting.what.who != 0) complete({waiting.what.who, errc::discarded, reason_code::success});
+    forget_topic(waiting);
+    queue_bytes_ += what.message->cost() - waiting.what.message->cost();
+    if (!was_stored) --queued_qos_0_;
+    if (!is_stored) ++queued_qos_0_;
+    waiting.what = std::move(what);
+    index(waiting);
+    if (!journal_->on()) return;
+    if (is_stored) {
+        journal_->record(
+            outgoing_row{key_, waiting.order, outgoing_state::queued, packet_id::none, waiting.what, 0});
+    } else if (was_stored) {
+        journal_->record(erase_outgoing{key_, waiting.order});
+    }
+}
+
 void session::pop_front() noexcept {
+    forget_topic(queue_.front());
     queue_bytes_ -= queue_.front().what.message->cost();
     if (queue_.front().what.qos == qos::at_most_once) --queued_qos_0_;
     queue_.pop_front();
@@ -42,6 +95,7 @@ std::vector<outgoing> session::take_qos_0() {
     const auto rest = std::remove_if(queue_.begin(), queue_.end(), [&](queued& waiting) {
         if (waiting.what.qos != qos::at_most_once) return false;
         queue_bytes_ -= waiting.what.message->cost();
+        forget_topic(waiting);
         taken.push_back(std::move(waiting.what));
         return true;
     });
@@ -101,6 +155,7 @@ inflight_entry* session::start_front() {
     const std::size_t cost = queue_.front().what.message->cost();
     inflight_entry* const entry = start(queue_.front().what, queue_.front().order);
     if (entry == nullptr) return nullptr;
+    forget_topic(queue_.front());
     queue_bytes_ -= cost;
     queue_.pop_front();
     return entry;
@@ -202,6 +257,7 @@ bool session::restore(session_snapshot rows) {
     const auto undo = [this] {
         sent.clear();
         received.clear();
+        by_topic_.reset();
         queue_.clear();
         queue_bytes_ = queued_qos_0_ = 0;
         return false;
@@ -214,6 +270,7 @@ bool session::restore(session_snapshot rows) {
         if (row.state == outgoing_state::queued) {
             queue_bytes_ += row.what.message->cost();
             queue_.push_back({std::move(row.what), row.order});
+            if (limits_.policy == queue_policy::latest_per_topic) index(queue_.back());
             continue;
         }
         inflight_entry* const entry =

@@ -127,6 +127,9 @@ void world::settle_client(std::uint32_t i) {
             again = true;
             using kind = detail::link_action::kind_type;
             switch (action.kind) {
+            case kind::ask_credentials:
+            case kind::begin_authentication:
+            case kind::go_on_authenticating: break;  // these clients have neither
             case kind::dial:
                 ++c.attempt;
                 schedule(now_ + static_cast<sim_time>(random_.between(100, 1'000)), event_kind::dial_done, i, c.attempt);

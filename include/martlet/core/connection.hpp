@@ -210,6 +210,8 @@ public:
     [[nodiscard]] std::uint16_t keep_alive() const noexcept { return keep_alive_; }
     /// True if a packet of `size` bytes may be sent to the peer.
     [[nodiscard]] bool fits(std::size_t size) const noexcept { return size <= peer_.packet_size_max; }
+    /// Client: a PINGREQ is unanswered.
+    [[nodiscard]] bool awaits_pong() const noexcept { return ping_sent_ != never; }
     /// True if next_event() may have more without new bytes.
     [[nodiscard]] bool has_input() const noexcept { return input_.has_rest(); }
 

@@ -14,8 +14,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace martlet::core {
@@ -24,6 +26,7 @@ namespace martlet::core {
 enum class queue_policy : std::uint8_t {
     refuse,       ///< the new message is refused
     drop_oldest,  ///< the oldest queued message goes
+    latest_per_topic,  ///< a message takes the place of the one with its topic that waits; at the bound the oldest goes
 };
 
 /// Bounds of the queue of messages that wait for a packet id or for a connection. Zero means "nothing may wait".
@@ -129,11 +132,17 @@ public:
 private:
     inflight_entry* start(outgoing what, std::uint64_t order);
     void pop_front() noexcept;
+    [[nodiscard]] queued* find_queued(std::string_view topic) noexcept;
+    void replace(queued& waiting, outgoing what);
+    void index(const queued& waiting);
+    void forget_topic(const queued& waiting) noexcept;
 
     changes* journal_;
     session_key key_;
     queue_limits limits_;
-    boost::container::deque<queued> queue_;
+    boost::container::deque<queued> queue_;                          // by rising order
+    // order of what waits, by topic; null until a message waits under latest_per_topic
+    std::unique_ptr<std::unordered_map<std::string_view, std::uint64_t>> by_topic_;
     std::size_t queue_bytes_ = 0;
     std::size_t queued_qos_0_ = 0;
     std::uint64_t next_order_ = 1;

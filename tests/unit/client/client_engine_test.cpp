@@ -571,3 +571,173 @@ TEST_CASE("client_engine: nothing leaves before the store has committed it") {
 
     CHECK(s.take<packets::publish>().payload == "x");
 }
+
+TEST_CASE("client_engine: a server that knows neither 5 nor 3.1.1 is asked for 3.1") {
+    engine_script s({.client_id = "c"});
+    s.start();
+    for (int i = 0; i < 2; ++i) {
+        s.dial_succeeds();
+        (void)s.take<packets::connect>();
+        s.send("20 02 00 01");
+    }
+    s.dial_succeeds();
+    CHECK(s.take<packets::connect>().version == protocol_version::v3_1);
+    s.send("20 02 00 00");
+    CHECK(s.engine.is_open());
+    CHECK(s.count(kind::version_changed) == 2);
+}
+
+TEST_CASE(
+    "client_engine: a clean session begins anew on every connection, and publishes again what is unacknowledged") {
+    for (const auto version : {protocol_version::v3_1_1, protocol_version::v5}) {
+        engine_script s({.session = session_mode::clean}, version);
+        s.start();
+        s.dial_succeeds();
+        const auto first = s.take<packets::connect>();
+        CHECK(first.clean_start);
+        CHECK_FALSE(first.properties.session_expiry_interval);
+        s.send(packets::connack{});
+        const auto stream = s.subscribe("t/#");
+        CHECK_FALSE(s.publish("t", "x", qos::exactly_once, 5));
+        s.forget();
+        s.advance(10s);
+        s.lose();
+        s.dial_succeeds();
+        CHECK(s.take<packets::connect>().clean_start);
+        s.send(packets::connack{});
+        CHECK_FALSE(s.take<packets::publish>().dup);
+        CHECK(s.take<packets::subscribe>().subscriptions[0].filter == "t/#");
+        CHECK(s.count(kind::session_lost) == 0);  // it was never to be kept
+    }
+}
+
+TEST_CASE("client_engine: a queue of the latest per topic keeps places and tells whose message went") {
+    engine_script s({.queue = {.count_max = 3, .policy = core::queue_policy::latest_per_topic}});
+    CHECK_FALSE(s.publish("a", "1", qos::at_least_once, 1));
+    CHECK_FALSE(s.publish("b", "1", qos::exactly_once, 2));
+    CHECK_FALSE(s.publish("a", "2", qos::at_least_once, 3));
+    CHECK(s.outcome_of(1)->error == errc::discarded);
+    CHECK_FALSE(s.publish("c", "1", qos::at_least_once, 4));
+    CHECK_FALSE(s.publish("d", "1", qos::at_least_once, 5));  // at the bound the oldest goes
+    CHECK(s.outcome_of(3)->error == errc::discarded);
+    CHECK_FALSE(s.publish("a", "3", qos::at_least_once, 6));
+    CHECK(s.outcome_of(2)->error == errc::discarded);
+    s.open();
+
+    std::string sent;
+    while (s.peek() == packet_type::publish) {
+        const auto m = s.message();
+        sent.append(m.topic).append(m.payload).append(" ");
+    }
+    CHECK(sent == "c1 d1 a3 ");
+    CHECK(s.engine.statistics().queued == 0);
+    CHECK(s.engine.statistics().queued_bytes == 0);
+}
+
+TEST_CASE("client_engine: PINGREQ on demand, joined, measured and counted") {
+    engine_script s;
+    CHECK(s.engine.ping(1) == errc::not_connected);
+    s.open();
+    CHECK_FALSE(s.engine.ping(1));
+    CHECK_FALSE(s.engine.ping(2));
+    s.run();
+    CHECK(s.next() == "C0 00");
+    CHECK(s.is_silent());
+    s.advance(300us);
+    s.send("D0 00");
+    CHECK_FALSE(s.outcome_of(1)->error);
+    CHECK_FALSE(s.outcome_of(2)->error);
+    const auto stats = s.engine.statistics();
+    CHECK(stats.round_trip == 300us);
+    CHECK(stats.round_trips[9] == 1);  // 256 to 511
+
+    CHECK_FALSE(s.engine.ping(3));
+    s.run();
+    s.lose();
+    CHECK(s.outcome_of(3)->error == errc::not_connected);
+}
+
+TEST_CASE("client_engine: losses are counted by who caused them") {
+    engine_script s({.keep_alive = 10s});
+    const auto again = [&] {
+        s.advance(100s);
+        s.open({true, {}, {}});
+    };
+    s.open();
+    s.send(packets::disconnect{reason_code::server_busy, {}});
+    again();
+    s.send("30 00");
+    again();
+    s.lose();
+    again();
+    s.advance(16s);
+
+    const auto stats = s.engine.statistics();
+    CHECK(stats.lost_by_server == 1);
+    CHECK(stats.lost_by_protocol == 1);
+    CHECK(stats.lost_by_network == 1);
+    CHECK(stats.lost_by_silence == 1);
+    CHECK(stats.connects == 4);
+}
+
+TEST_CASE("client_engine: a logger gets a line for each event, without secrets") {
+    class lines : public client_log {
+    public:
+        void write(log_level level, std::string_view line) override {
+            text.append(level == log_level::error     ? "E "
+                        : level == log_level::warning ? "W "
+                                                      : "I ")
+                .append(line) += '\n';
+        }
+        std::string text;
+    };
+    const auto log = std::make_shared<lines>();
+    engine_script s({.urls = {"mqtt://me:secret@h"}, .password = "secret2", .log = log});
+    s.open();
+    s.send(packets::disconnect{reason_code::not_authorized, {}});
+
+    CHECK(log->text ==
+          "I connecting to mqtt://h\nI connected to mqtt://h, MQTT 5.0, a new session\n"
+          "W lost the connection to mqtt://h: Not authorized\nE stopped: Not authorized\n");
+}
+
+TEST_CASE("client_engine: the lifetime of a message is counted while it waits") {
+    engine_script s;
+    const auto publish = [&](core::token who, std::chrono::seconds lifetime) {
+        core::outgoing what;
+        what.message = core::outgoing_message::create("t", "x", qos::at_least_once, false, {}, s.now.wall + lifetime);
+        what.qos = qos::at_least_once;
+        what.who = who;
+        bool is_done = false;
+        return s.engine.publish(std::move(what), is_done);
+    };
+    CHECK_FALSE(publish(1, 5s));
+    CHECK_FALSE(publish(2, 60s));
+    s.advance(10s);
+    s.open();
+
+    CHECK(s.outcome_of(1)->error == errc::message_expired);
+    CHECK(s.take<packets::publish>().properties.message_expiry_interval == 50u);
+    CHECK(s.is_silent());
+}
+
+TEST_CASE("client_engine: topic aliases are given out to the topics used last, as many as the server allows") {
+    engine_script s({.topic_alias_maximum_out = 10});
+    packets::connack answer;
+    answer.properties.topic_alias_maximum = 2;
+    s.open(answer);
+    std::string sent;
+    for (const auto* topic : {"a", "b", "a", "c", "b"}) {
+        CHECK_FALSE(s.engine.publish_qos_0(topic, "", false, {}));
+        s.run();
+        const auto m = s.message();
+        sent.append(m.topic).append(std::to_string(m.topic_alias.value_or(0))).append(" ");
+    }
+    CHECK(sent == "a1 b2 1 c2 b1 ");
+
+    engine_script off({.topic_alias_maximum_out = 0});
+    off.open(answer);
+    CHECK_FALSE(off.engine.publish_qos_0("a", "", false, {}));
+    off.run();
+    CHECK_FALSE(off.message().topic_alias);
+}

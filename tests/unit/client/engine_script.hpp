@@ -35,6 +35,7 @@ public:
     std::vector<detail::operation_outcome> outcomes;
     std::vector<detail::stream_state_ptr> woken;
     std::vector<endpoint> dialled;
+    std::vector<detail::link_action> questions;  // for credentials and to the authenticator
     std::optional<error_code> finished;
     bool is_reading = true;
     bool is_linked = false;
@@ -204,6 +205,9 @@ private:
     void obey(const detail::link_action& action) {
         using kind = detail::link_action::kind_type;
         switch (action.kind) {
+            case kind::ask_credentials:
+            case kind::begin_authentication:
+            case kind::go_on_authenticating: questions.push_back(action); break;
             case kind::dial: dialled.push_back(action.to); break;
             case kind::abandon:
                 if (is_linked) hear_output();
