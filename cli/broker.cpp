@@ -1,68 +1,38 @@
 #include "broker.hpp"
 
+#include "broker_config.hpp"
+#include "broker_flags.hpp"
+#include "broker_log.hpp"
+#include "broker_settings.hpp"
 #include "command_line.hpp"
 #include "exit_code.hpp"
 #include "failure.hpp"
+#include "json_text.hpp"
 
 #include <martlet/broker.hpp>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <sys/resource.h>
+#include <utility>
 #include <vector>
 
 namespace martlet::cli {
 namespace {
-
-struct broker_settings {
-    std::vector<std::string> urls;
-    std::string port_file;
-    bool allow_anonymous = false;
-    bool verbose = false;
-};
-
-bool read_broker_option(const option& row, command_line& in, broker_settings& out) {
-    switch (row.id) {
-        case option_id::listen_port:
-            if (const auto port = in.number(0, 65'535, "Invalid port given: {}")) {
-                out.urls.push_back("mqtt://127.0.0.1:" + std::to_string(*port));
-            }
-            return true;
-        case option_id::listen_url:
-            if (const auto url = in.value()) {
-                std::string_view why;
-                const auto parsed = parse_endpoint(*url, &why);
-                if (!parsed) {
-                    in.fail("Invalid URL '" + std::string(*url) + "' for --listen: " + std::string(why) + ".");
-                } else if (parsed->scheme != scheme::mqtt && parsed->scheme != scheme::unix_socket) {
-                    in.fail(std::string(to_string(parsed->scheme)) + ":// is not supported yet.");
-                } else {
-                    out.urls.emplace_back(*url);
-                }
-            }
-            return true;
-        case option_id::port_file:
-            if (const auto name = in.value()) out.port_file = *name;
-            return true;
-        case option_id::allow_anonymous: out.allow_anonymous = true; return true;
-        case option_id::verbose: out.verbose = true; return true;
-        default: return false;
-    }
-}
-
-class log_to_standard_error : public broker_log {
-public:
-    void write(log_level, std::string_view line) override { complain(line); }
-};
 
 /// "127.0.0.1:1883", "[::1]:1883", "unix:/path"
 std::string listener_text(const endpoint& where) {
@@ -93,33 +63,86 @@ void raise_descriptor_limit() {
 
 class server {
 public:
-    explicit server(const broker_settings& settings)
-        : signals_(io_, SIGINT, SIGTERM), broker_(io_.get_executor(), make_options(settings)), settings_(settings) {}
+    server(const broker_settings& settings, std::function<bool(broker_settings&, std::string&)> read_again)
+        : settings_(settings),
+          read_again_(std::move(read_again)),
+          log_(std::make_shared<standard_error_log>(settings.log)),
+          signals_(io_, SIGINT, SIGTERM),
+          hang_ups_(io_, SIGHUP),
+          timer_(io_) {}
 
     int run() {
-        for (const std::string& url : settings_.urls) {
-            std::string detail;
-            const auto where = broker_.listen(url, &detail);
-            if (!where) {
-                complain("Error: " + (detail.empty() ? url + ": " + describe(where.error()) : detail));
-                return exit_failure;
-            }
-            std::printf("listening on %s\n", listener_text(*where).c_str());
+        broker_options options = settings_.options;
+        std::string why;
+        if (!make_accounts(options, why)) return fail(why);
+        options.log = log_;
+        options.log_detail = settings_.verbosity != 0 ? log_level::information
+                             : settings_.quiet        ? log_level::error
+                                                      : log_level::warning;
+        if (settings_.strict) {
+            options.on_violation = [this](const violation& v) { on_violation(v); };
+        }
+        broker_.emplace(io_.get_executor(), options);
+        std::vector<endpoint> places;
+        for (const listener_settings& l : settings_.listeners) {
+            const auto where = broker_->listen(l.url, &why);
+            if (!where) return fail(why.empty() ? l.url + ": " + describe(where.error()) : why);
+            places.push_back(*where);
+        }
+        if (settings_.json_ready) {
+            print_ready(places);
+        } else {
+            for (const endpoint& place : places)
+                std::printf("listening on %s\n", listener_text(place).c_str());
         }
         std::fflush(stdout);
-        if (!settings_.port_file.empty() && !write_port_file(settings_.port_file, broker_.port())) return exit_failure;
+        if (!settings_.port_file.empty() && !write_port_file(settings_.port_file, broker_->port())) return exit_failure;
         watch_signals();
+        watch_hang_ups();
+        watch_end();
         io_.run();
-        return exit_ok;
+        return violations_ != 0 ? exit_protocol_error : exit_ok;
     }
 
 private:
-    static broker_options make_options(const broker_settings& settings) {
-        broker_options options;
-        options.allow_anonymous_remote = settings.allow_anonymous;
-        options.log = std::make_shared<log_to_standard_error>();
-        options.log_detail = settings.verbose ? log_level::information : log_level::warning;
-        return options;
+    static int fail(const std::string& why) {
+        complain("Error: " + why);
+        return exit_failure;
+    }
+
+    bool make_accounts(broker_options& options, std::string& why) {
+        if (!settings_.wants_accounts()) return true;
+#if MARTLET_AUTH
+        accounts_ = accounts::open(io_.get_executor(), settings_.accounts, &why);
+        options.authenticator = accounts_;
+        return accounts_ != nullptr;
+#else
+        static_cast<void>(options);
+        why = "this martlet was built without password and ACL files (MARTLET_AUTH)";
+        return false;
+#endif
+    }
+
+    void print_ready(const std::vector<endpoint>& places) const {
+        std::string out;
+        json_writer json(out, false);
+        json.begin_object();
+        json.key("port");
+        json.number(broker_->port());
+        json.key("listeners");
+        json.begin_array();
+        for (const endpoint& place : places)
+            json.string(to_string(place));
+        json.end_array();
+        json.end_object();
+        std::printf("%s\n", out.c_str());
+    }
+
+    void on_violation(const violation& v) {
+        ++violations_;
+        log_->write(log_level::error, "Client " + std::string(v.client_id.empty() ? "(unknown)" : v.client_id) + " [" +
+                                          std::string(v.address) + "] violates [" + std::string(v.rule) +
+                                          "]: " + std::string(v.text));
     }
 
     // The first signal stops gracefully, the second one at once.
@@ -127,30 +150,146 @@ private:
         signals_.async_wait([this](const error_code& error, int) {
             if (error) return;
             if (is_stopping_) std::_Exit(exit_by_second_signal);
-            is_stopping_ = true;
-            broker_.stop([this] { io_.stop(); });
+            stop();
             watch_signals();
         });
     }
 
+    void stop() {
+        if (std::exchange(is_stopping_, true)) return;
+        broker_->stop([this] { io_.stop(); });
+    }
+
+    // All of the new configuration, or the old one goes on.
+    void watch_hang_ups() {
+        hang_ups_.async_wait([this](const error_code& error, int) {
+            if (error) return;
+            std::string why;
+            const bool reloaded = reload(why);
+            log_->write(reloaded ? log_level::warning : log_level::error,
+                        reloaded ? "Configuration reloaded." : "Configuration not reloaded, the old one stays: " + why);
+            watch_hang_ups();
+        });
+    }
+
+    bool reload(std::string& why) {
+        broker_settings fresh;
+        if (!read_again_(fresh, why)) return false;
+#if MARTLET_AUTH
+        if (accounts_ != nullptr) {
+            if (!accounts_->reload(fresh.accounts, &why)) return false;
+            broker_->apply_rights();
+        } else if (fresh.wants_accounts()) {
+            why = "users and rights cannot be switched on while it runs";
+            return false;
+        }
+#endif
+        return true;
+    }
+
+    // --once and --exit-after.
+    void watch_end() {
+        if (settings_.exit_after) {
+            exit_at_ = std::chrono::steady_clock::now() +
+                       std::chrono::duration_cast<std::chrono::steady_clock::duration>(*settings_.exit_after);
+        }
+        if (settings_.once || exit_at_) poll_end();
+    }
+
+    void poll_end() {
+        auto next = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
+        if (!settings_.once) next = *exit_at_;
+        if (exit_at_) next = std::min(next, *exit_at_);
+        timer_.expires_at(next);
+        timer_.async_wait([this](const error_code& error) {
+            if (error) return;
+            const auto now = broker_->statistics();
+            const bool is_over = settings_.once && now.connections == 0 && now.connections_accepted != 0;
+            if (is_over || (exit_at_ && std::chrono::steady_clock::now() >= *exit_at_)) return stop();
+            poll_end();
+        });
+    }
+
+    const broker_settings& settings_;
+    std::function<bool(broker_settings&, std::string&)> read_again_;
+    std::shared_ptr<standard_error_log> log_;
     boost::asio::io_context io_{1};
     boost::asio::signal_set signals_;
-    martlet::broker broker_;
-    const broker_settings& settings_;
+    boost::asio::signal_set hang_ups_;
+    boost::asio::steady_timer timer_;
+#if MARTLET_AUTH
+    std::shared_ptr<accounts> accounts_;
+#endif
+    std::optional<martlet::broker> broker_;
+    std::optional<std::chrono::steady_clock::time_point> exit_at_;
+    std::uint64_t violations_ = 0;
     bool is_stopping_ = false;
 };
+
+/// The configuration file, and over it the flags; both have been read once, so flags are right.
+bool read_settings(std::span<char* const> arguments, profile p, const std::string& config_file, broker_settings& out,
+                   std::string& why) {
+    if (!config_file.empty()) {
+        out.config_file = config_file;
+        if (!read_broker_config(config_file, out, why)) return false;
+    }
+    command_line in(arguments, command::broker, p);
+    bool own_listeners = true;
+    while (const option* const row = in.next()) {
+        if ((row->id == option_id::listen_port || row->id == option_id::listen_url) &&
+            std::exchange(own_listeners, false)) {
+            out.listeners.clear();  // the flags' instead of the file's
+        }
+        static_cast<void>(read_broker_option(*row, in, out));
+    }
+    complete(out);
+    return true;
+}
+
+/// As far as it goes without listening.
+bool check_settings(const broker_settings& settings, std::string& why) {
+    for (const listener_settings& l : settings.listeners) {
+        std::string_view problem;
+        if (parse_endpoint(l.url, &problem)) continue;
+        why = l.where + ": " + l.url + ": " + std::string(problem);
+        return false;
+    }
+#if MARTLET_AUTH
+    boost::asio::io_context io;
+    if (settings.wants_accounts() && accounts::open(io.get_executor(), settings.accounts, &why) == nullptr)
+        return false;
+#endif
+    return true;
+}
 
 }  // namespace
 
 int run_broker(std::span<char* const> arguments, profile p, std::string_view program) {
-    broker_settings settings;
+    broker_settings flags;
+    std::string config_file;
     command_line in(arguments, command::broker, p);
-    const auto done =
-        read_options(in, program, [&](const option& row) { return read_broker_option(row, in, settings); });
+    const auto done = read_options(in, program, [&](const option& row) {
+        if (row.id != option_id::config_file) return read_broker_option(row, in, flags);
+        if (const auto name = in.value()) config_file = *name;
+        return true;
+    });
     if (done) return *done;
-    if (settings.urls.empty()) settings.urls.emplace_back("mqtt://127.0.0.1:1883");
+
+    const auto read = [&](broker_settings& to, std::string& why) {
+        return read_settings(arguments, p, config_file, to, why) && check_settings(to, why);
+    };
+    broker_settings settings;
+    std::string why;
+    if (!read(settings, why)) {
+        complain("Error: " + why);
+        return exit_failure;
+    }
+    if (settings.test_config) {
+        std::printf("The configuration is right.\n");
+        return exit_ok;
+    }
     raise_descriptor_limit();
-    return server(settings).run();
+    return server(settings, read).run();
 }
 
 }  // namespace martlet::cli

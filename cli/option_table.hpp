@@ -30,6 +30,7 @@ enum class command : std::uint32_t {
     completion = 1u << 13,
     man = 1u << 14,
     install_compat = 1u << 15,
+    passwd = 1u << 16,
 };
 
 /// What an option is about: the headings of --help, in their order.
@@ -85,6 +86,28 @@ enum class option_id : std::uint8_t {
     listen_url,
     allow_anonymous,
     port_file,
+    // broker
+    config_file,
+    test_config,
+    set_key,
+    preset,
+    json_ready,
+    once,
+    exit_after,
+    log_format,
+    strict,
+    accounts_file,
+    acl_file,
+    fault,
+    fault_file,
+    seed,
+    http_port,
+    // passwd
+    create_file,
+    batch,
+    delete_user,
+    hash_scheme,
+    upgrade_file,
     // connection
     host,
     port,
@@ -162,6 +185,7 @@ struct option {
 
 /// The pieces that options() is made of, each in a file of its own.
 [[nodiscard]] std::span<const option> client_options_table() noexcept;  ///< pub, sub, rr, and what all clients share
+[[nodiscard]] std::span<const option> broker_options_table() noexcept;  ///< the broker and its password files
 [[nodiscard]] std::span<const option> tool_options_table() noexcept;    ///< the smaller tools
 
 [[nodiscard]] constexpr std::uint32_t bit(command c) noexcept { return static_cast<std::uint32_t>(c); }

@@ -1,6 +1,7 @@
 #include "subcommands.hpp"
 
 #include "broker.hpp"
+#include "passwd.hpp"
 #include "pub.hpp"
 #include "rr.hpp"
 #include "sub.hpp"
@@ -34,8 +35,16 @@ constexpr auto table = std::to_array<subcommand>({
      "[-p PORT] [options]",
      "-p 1883 # for this machine only, nothing is kept\n"
      "-p 0 # any free port; it is printed\n"
-     "--listen unix:/run/user/1000/mqtt # a Unix socket\n",
+     "--listen unix:/run/user/1000/mqtt # a Unix socket\n"
+     "--password-file users --acl-file acl # who may do what\n",
      "Without options it listens on 127.0.0.1:1883.", run_broker},
+    {command::passwd, "passwd", "change the password file of a broker",
+     "[-c | -D] FILE USER | -b [-c] FILE USER PASSWORD | -U FILE",
+     "-c users joe # a new file with one user\n"
+     "users ann # another user, or another password\n"
+     "-H scram-sha-256 users ann # whose password never goes over the network\n"
+     "-D users joe # one user less\n",
+     "The file is replaced as a whole, readable by its owner only.", run_passwd},
 });
 // clang-format on
 

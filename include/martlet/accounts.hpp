@@ -26,9 +26,10 @@
 namespace martlet {
 
 struct accounts_options {
-    std::string password_file = {};  ///< empty: there are no users, and only anonymous clients can be let in
-    std::string acl_file = {};       ///< empty: everybody who is let in may do everything
-    bool allow_anonymous = false;    ///< clients without a user name
+    std::string password_file = {};      ///< empty: there are no users, and only anonymous clients can be let in
+    std::string acl_file = {};           ///< empty: everybody who is let in may do everything
+    bool allow_anonymous = false;        ///< clients without a user name
+    bool allow_local_anonymous = false;  ///< the same for clients of this machine
     /// A SUBSCRIBE is granted if one line of the ACL covers all of its filter. True: already if a line covers a part of
     /// it, as mosquitto does; what may not be received is left out at each delivery either way.
     bool partial_subscriptions = false;

@@ -46,6 +46,13 @@ struct broker_statistics {
     std::uint64_t dropped_queue = 0;         ///< QoS 1 and 2: the session's queue was at its bound
     std::uint64_t dropped_other = 0;         ///< too large for the receiver, or expired
     std::uint64_t retained_refused = 0;      ///< not retained, at a bound
+    std::uint64_t dropped_memory = 0;        ///< PUBLISHes refused as a whole: memory_max
+    std::size_t memory = 0;                  ///< bytes of messages and unsent output; see memory_max
+    std::size_t queued = 0;                  ///< messages that wait in sessions
+    std::uint64_t bytes_received = 0;
+    std::uint64_t bytes_sent = 0;
+    std::uint64_t messages_received = 0;  ///< PUBLISH packets
+    std::uint64_t messages_sent = 0;      ///< PUBLISH packets
 };
 
 /// An MQTT broker. State is in memory. Destroying it closes everything at once; see stop().

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +34,14 @@ public:
     virtual void write(log_level level, std::string_view line) = 0;
 };
 
+/// A rule of the specification that a client broke. Views live during the call.
+struct violation {
+    std::string_view client_id;  ///< empty before CONNECT
+    std::string_view address;
+    std::string_view rule;  ///< "MQTT-3.1.2-1"
+    std::string_view text;
+};
+
 /// A filter that nobody may subscribe to, for tests of clients.
 struct denied_filter {
     std::string filter;                                   ///< compared as text
@@ -48,16 +57,33 @@ struct listener_options {
     bool use_identity_as_user_name = false;
 };
 
+/// Versions that clients may speak; others are refused with 0x84 (0x01 before MQTT 5).
+struct version_set {
+    bool v3_1 = false;
+    bool v3_1_1 = false;
+    bool v5 = false;
+
+    [[nodiscard]] bool has(protocol_version v) const noexcept {
+        return v == protocol_version::v5 ? v5 : v == protocol_version::v3_1_1 ? v3_1_1 : v3_1;
+    }
+};
+
 struct broker_options {
     /// Of listeners that are not given options of their own.
     listener_options listener = {};
 
     // -- connections
 
-    std::size_t connections_max = 100'000;              ///< more are refused with 0x97, Quota exceeded
+    std::size_t connections_max = 100'000;  ///< more are refused with 0x97, Quota exceeded
+    /// Of one address that is not this machine's: connections, and those of them that have not been accepted by a
+    /// CONNACK yet. More are closed as they come.
+    std::size_t connections_per_address_max = 10'000;
+    std::size_t handshakes_per_address_max = 500;
+    version_set protocol_versions = {true, true, true};
     std::chrono::milliseconds connect_timeout{10'000};  ///< from accepting the transport to the end of the handshake
     std::uint32_t first_packet_size_max = 64 * 1024;    ///< bytes of CONNECT; above: closed
     std::uint32_t packet_size_max = 16 * 1024 * 1024;   ///< bytes, announced as Maximum Packet Size; above: 0x95
+    std::uint32_t payload_size_max = 268'435'455;       ///< bytes of a message; above: 0x95
     std::uint16_t topic_levels_max = 200;               ///< of topic names (0x90) and filters (0x8F)
     std::uint16_t receive_maximum = 65'535;             ///< a client's open QoS 1 and 2 messages; above: 0x93
     std::uint16_t inflight_max = 1'024;                 ///< open towards a client, at most its Receive Maximum
@@ -70,8 +96,10 @@ struct broker_options {
     bool allow_anonymous_remote = false;  ///< without an authenticator: also who is not on this machine
     /// With an authenticator: a session is resumed and taken over only by the user who has it; others get 0x85.
     bool sessions_belong_to_users = true;
-    bool allow_empty_client_id = true;                     ///< the broker chooses one; false: 0x85
-    std::string client_id_prefix = "auto-";                ///< of those
+    bool allow_empty_client_id = true;       ///< the broker chooses one; false: 0x85
+    std::string client_id_prefix = "auto-";  ///< of those
+    std::vector<std::string> client_id_prefixes =
+        {};  ///< of which clients have to have one, if not empty; others get 0x85
     std::optional<std::string> response_information = {};  ///< for clients that ask; MQTT 5 §3.2.2.3.15
 
     // -- what is offered; announced in CONNACK of MQTT 5
@@ -105,14 +133,27 @@ struct broker_options {
     /// for so long, is closed (0x97).
     std::chrono::milliseconds stall_timeout{30'000};
 
+    // -- all of it
+
+    /// Bytes of all messages that are kept anywhere, a shared one counted once, and of all unsent output. Above, PUBLISH
+    /// is refused: QoS 1 and 2 with 0x97, in MQTT 3.x by closing the connection; QoS 0 is dropped and counted.
+    std::size_t memory_max = std::size_t{2} << 30;
+
     // -- retained messages; at a bound a topic's message is not kept, and counted
 
     std::size_t retained_count_max = 10'000'000;
     std::size_t retained_bytes_max = std::size_t{1} << 30;
 
+    // -- $SYS
+
+    /// How often the topics below $SYS/broker/ are published, if their values have changed; 0: never.
+    std::chrono::milliseconds sys_interval{0};
+
     // -- hooks
 
     std::shared_ptr<martlet::authenticator> authenticator = {};
+    std::function<void(const violation&)> on_violation =
+        {};                                    ///< called on the executor before the connection is closed
     std::shared_ptr<broker_log> log = {};      ///< null: off
     log_level log_detail = log_level::notice;  ///< up to this
     std::optional<std::uint64_t> seed = {};    ///< of hashes and chosen client ids; absent: random

@@ -28,6 +28,9 @@ public:
         exchanges_.erase(connection);
     }
 
+    [[nodiscard]] bool allows_anonymous(const client_info& client) const noexcept {
+        return options_.allow_anonymous || (options_.allow_local_anonymous && client.local);
+    }
     [[nodiscard]] const accounts_options& options() const noexcept { return options_; }
     [[nodiscard]] const acl* rights() const noexcept { return acl_ ? &*acl_ : nullptr; }
     [[nodiscard]] bool has_user(std::string_view name) const { return users_.contains(name); }
@@ -106,11 +109,11 @@ void accounts::impl::authenticate(const authentication_request& request, authent
     }
     const std::string_view user = request.client.user_name;
     if (user.empty()) {
-        return refuse(options_.allow_anonymous ? reason_code::success : reason_code::not_authorized);
+        return refuse(allows_anonymous(request.client) ? reason_code::success : reason_code::not_authorized);
     }
     if (acl_ && !acl_->is_safe_name(user)) return refuse(reason_code::bad_user_name_or_password);
     if (!has_users()) {
-        const bool let_in = options_.trust_user_names || options_.allow_anonymous;
+        const bool let_in = options_.trust_user_names || allows_anonymous(request.client);
         return refuse(let_in ? reason_code::success : reason_code::not_authorized);
     }
     check_password(request, std::move(done));
@@ -216,7 +219,7 @@ bool accounts::may_receive(const client_info& client, std::string_view topic) {
 }
 
 bool accounts::may_stay(const client_info& client) {
-    if (client.user_name.empty()) return impl_->options().allow_anonymous;
+    if (client.user_name.empty()) return impl_->allows_anonymous(client);
     return !impl_->has_users() || impl_->has_user(client.user_name);
 }
 

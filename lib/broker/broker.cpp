@@ -160,6 +160,7 @@ private:
         const std::size_t limit = engine_.options().connections_max;
         if (stopping_ || connections_.size() >= limit + limit / 8 + 16) return;
         const std::string address = link->peer_address();
+        if (!engine_.admits({address, is_local(address)})) return;
         connection& c = connections_.emplace_back(*this);
         c.self = std::prev(connections_.end());
         c.id = engine_.peer_opened({address, is_local(address), {}, by_identity}, &c, network_->now());
@@ -283,6 +284,13 @@ broker_statistics broker::statistics() const noexcept {
     s.dropped_queue = c.routed.dropped_queue;
     s.dropped_other = c.routed.dropped_other;
     s.retained_refused = c.routed.retained_refused;
+    s.dropped_memory = c.routed.dropped_memory;
+    s.memory = c.memory;
+    s.queued = c.queued;
+    s.bytes_received = c.traffic.bytes_received;
+    s.bytes_sent = c.traffic.bytes_sent;
+    s.messages_received = c.traffic.publishes_received;
+    s.messages_sent = c.traffic.publishes_sent;
     return s;
 }
 

@@ -65,6 +65,8 @@ broker_state::broker_state(const broker_options& given, std::uint64_t seed, bool
       table(journal, filters, timers, seed,
             [this](client_session& session, const stored_will& will) { publish_will(session, will); }),
       router(*this, seed),
+      sys(given.sys_interval, start.steady),
+      addresses(given.connections_per_address_max, given.handshakes_per_address_max),
       random(seed),
       rights_generation(given.authenticator != nullptr ? given.authenticator->rights_generation() : 0) {}
 
@@ -118,6 +120,14 @@ bool broker_state::may_receive(const client_session& session, std::string_view t
     return options.authenticator == nullptr || options.authenticator->may_receive(info_of(session), topic);
 }
 
+traffic_counters broker_state::present_traffic() const noexcept {
+    traffic_counters sum = traffic;
+    for (const auto& p : peers) {
+        if (p != nullptr) sum.add(p->connection.count());
+    }
+    return sum;
+}
+
 // Sessions without a connection are looked at when they are resumed; until then may_receive() guards their queues.
 void broker_state::apply_rights() {
     filters.invalidate();
@@ -164,6 +174,7 @@ bool broker_engine::receive(peer_id id, std::string_view bytes, const instant& n
     peer* const p = state_.find(id);
     if (p == nullptr) return false;
     const turn here(*this, now);
+    state_.traffic.bytes_received += bytes.size();
     p->receive(bytes);
     return p->wants_reading();
 }
@@ -172,7 +183,7 @@ void broker_engine::on_written(peer_id id, const instant& now) {
     peer* const p = state_.find(id);
     if (p == nullptr) return;
     const turn here(*this, now);
-    p->flushed_size = p->connection.out().size();
+    count_written(*p, p->flushed_size);
     drained(*p);
 }
 
@@ -201,6 +212,7 @@ void broker_engine::on_deadline(const instant& now) {
         if (p->next_deadline() <= now.steady) p->on_deadline();
         state_.schedule(*p);
     }
+    if (state_.sys.is_due(now.steady)) state_.sys.publish(state_);
     state_.kept.expire(now.wall, [this](std::string_view topic) {
         if (state_.journal.on()) state_.journal.record(core::retained_row{std::string(topic), {}});
     });
@@ -232,6 +244,10 @@ void broker_engine::publish(const core::message_ref& message, const instant& now
 
 void broker_engine::shut_down(const instant& now) {
     const turn here(*this, now);
+    // The wills first, while everybody can still get them.
+    for (const auto& p : state_.peers) {
+        if (p != nullptr && p->session != nullptr) state_.table.publish_due_will(*p->session);
+    }
     for (const auto& p : state_.peers) {
         if (p != nullptr) p->shut_down();
     }
@@ -241,7 +257,7 @@ void broker_engine::shut_down(const instant& now) {
 
 steady_time broker_engine::next_deadline() const noexcept {
     if (has_work()) return state_.now.steady;
-    steady_time at = state_.timers.next();
+    steady_time at = std::min(state_.timers.next(), state_.sys.next());
     if (const unix_time expiry = state_.kept.next_expiry(); expiry != unix_time::max()) {
         at = std::min(at, state_.now.steady + std::max(expiry - state_.now.wall, std::chrono::milliseconds(0)));
     }
@@ -249,6 +265,8 @@ steady_time broker_engine::next_deadline() const noexcept {
 }
 
 broker_counters broker_engine::count() const noexcept {
+    std::size_t queued = 0;
+    state_.table.for_each([&](const client_session& session) { queued += session.state.queue_count(); });
     return {.connections = state_.peers.size() - state_.free_peers.size(),
             .sessions = state_.table.count(),
             .sessions_connected = state_.open_count,
@@ -257,7 +275,10 @@ broker_counters broker_engine::count() const noexcept {
             .retained = state_.kept.count(),
             .retained_bytes = state_.kept.bytes(),
             .connections_accepted = state_.connections_accepted,
-            .routed = state_.router.count()};
+            .memory = state_.memory->bytes + state_.unsent,
+            .queued = queued,
+            .routed = state_.router.count(),
+            .traffic = state_.present_traffic()};
 }
 
 // Connections that come and go faster than their deadlines leave entries behind.

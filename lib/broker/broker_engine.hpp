@@ -14,6 +14,7 @@
 #include <martlet/store.hpp>
 #include <martlet/time.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -41,7 +42,10 @@ struct broker_counters {
     std::size_t retained = 0;
     std::size_t retained_bytes = 0;
     std::uint64_t connections_accepted = 0;
+    std::size_t memory = 0;  ///< bytes of messages and unsent output
+    std::size_t queued = 0;  ///< messages that wait in sessions
     router::counters routed;
+    traffic_counters traffic;
 };
 
 class broker_engine {
@@ -56,6 +60,10 @@ public:
 
     // -- input
 
+    /// False: its address has too many connections, and it is to be closed at once.
+    [[nodiscard]] bool admits(const peer_info& info) const noexcept {
+        return state_.addresses.admits(info.address, info.local);
+    }
     /// A transport was accepted. `owner` comes back in flush().
     [[nodiscard]] peer_id peer_opened(peer_info info, void* owner, const instant& now);
     /// Who the peer has proved to be in the handshake below MQTT; before its first bytes.
@@ -109,6 +117,13 @@ private:
     void drained(peer& p) {
         if (p.needs_drain && p.is_drained()) p.on_drained();
     }
+    /// The transport has taken what is no longer there of `before` bytes.
+    void count_written(peer& p, std::size_t before) noexcept {
+        const std::size_t left = p.connection.out().size();
+        state_.traffic.bytes_sent += before - std::min(left, before);
+        state_.unsent += left - p.flushed_size;
+        p.flushed_size = left;
+    }
     void compact_timers();
 
     broker_state state_;
@@ -143,9 +158,10 @@ void broker_engine::flush(F&& f, const instant& now) {
         p->dirty = false;
         state_.dirty[i] = nullptr;
         const peer_id id = p->id();
+        const std::size_t before = p->connection.out().size();
         f(flush_item{id, p->owner(), p->connection.out(), p->connection.is_closing(), p->wants_reading()});
         if (state_.find(id) != p) continue;
-        p->flushed_size = p->connection.out().size();
+        count_written(*p, before);
         drained(*p);
     }
     state_.dirty.erase(state_.dirty.begin(), state_.dirty.begin() + static_cast<std::ptrdiff_t>(count));

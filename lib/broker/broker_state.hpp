@@ -1,12 +1,14 @@
 // What the parts of the engine share.
 #pragma once
 
+#include "broker/address_budget.hpp"
 #include "broker/deadlines.hpp"
 #include "broker/peer.hpp"
 #include "broker/retained.hpp"
 #include "broker/router.hpp"
 #include "broker/sessions.hpp"
 #include "broker/subscriptions.hpp"
+#include "broker/sys_topics.hpp"
 
 #include <martlet/broker_options.hpp>
 #include <martlet/core/changes.hpp>
@@ -47,11 +49,16 @@ struct broker_state {
     instant now;
     core::changes journal;
     core::buffer_pool buffers;
+    boost::intrusive_ptr<core::memory_account> memory{new core::memory_account};  ///< of messages
+    std::size_t unsent = 0;  ///< bytes of output that transports have not taken
     deadlines timers;
     subscriptions filters;
     retained kept;
     sessions table;
     broker_impl::router router;
+    sys_topics sys;
+    traffic_counters traffic;
+    address_budget addresses;
     core::event event;         ///< the one that is being handled
     std::vector<peer*> dirty;  ///< peers with output, or to be closed; null: gone meanwhile
     std::shared_ptr<answer_box> answers = std::make_shared<answer_box>();
@@ -74,6 +81,8 @@ struct broker_state {
     /// Puts the peer's next deadline onto the heap, if it is earlier than the entry that stands there.
     void schedule(peer& p);
     void publish_will(client_session& session, const stored_will& will);
+    /// All connections', those that are gone included.
+    [[nodiscard]] traffic_counters present_traffic() const noexcept;
     /// True without an authenticator, too.
     [[nodiscard]] bool may_receive(const client_session& session, std::string_view topic) const;
     /// Takes away what is no longer allowed, if the authenticator says that something has changed.
@@ -85,6 +94,14 @@ struct broker_state {
         }
     }
 
+    /// A message of `create` that counts in is_memory_full().
+    template <class... Args>
+    [[nodiscard]] core::message_ref make_message(Args&&... args) {
+        core::message_ref made = core::outgoing_message::create(std::forward<Args>(args)...);
+        core::outgoing_message::charge(made, memory);
+        return made;
+    }
+    [[nodiscard]] bool is_memory_full() const noexcept { return memory->bytes + unsent >= options.memory_max; }
     [[nodiscard]] bool logs(log_level level) const noexcept {
         return options.log != nullptr && level <= options.log_detail;
     }

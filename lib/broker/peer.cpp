@@ -16,10 +16,15 @@ peer::peer(broker_state& state, peer_id id, peer_info info, void* owner)
       id_(id),
       owner_(owner),
       info_(std::move(info)) {
+    state.addresses.on_opened(info_.address, info_.local);
     state.schedule(*this);
 }
 
-peer::~peer() = default;
+peer::~peer() {
+    state_->addresses.on_closed(info_.address, info_.local, is_counted_handshake_);
+    state_->traffic.add(connection.count());
+    state_->unsent -= flushed_size;
+}
 
 // ---- input
 
@@ -89,8 +94,18 @@ void peer::run() {
             on_event(event);
             continue;
         }
+        state_->traffic.payload_bytes_received += event.message.payload.size();
+        if (event.message.payload.size() > state_->options.payload_size_max) [[unlikely]] {
+            connection.fail({reason_code::packet_too_large, {}, "a message larger than this broker takes"});
+            break;
+        }
         const reason_code reason = state_->router.publish(*this, event.message, event.packet);
         if (event.number == 0) continue;
+        if (reason == reason_code::quota_exceeded && connection.version() != protocol_version::v5) [[unlikely]] {
+            // It cannot be told otherwise that nothing was kept.
+            connection.fail({reason, {}, "the broker's memory is full"});
+            break;
+        }
         const bool told =
             connection.version() == protocol_version::v5 &&
             (reason != reason_code::no_matching_subscribers || state_->options.tell_no_matching_subscribers);
@@ -165,6 +180,9 @@ void peer::on_event(core::event& event) {
         case kind::unsubscribe_received: return on_unsubscribe(std::get<packets::unsubscribe>(event.other));
         case kind::disconnect_received: return on_disconnect(std::get<packets::disconnect>(event.other));
         case kind::failed:
+            if (state_->options.on_violation && !event.why.rule.empty()) {
+                state_->options.on_violation({info().client_id, info_.address, event.why.rule, event.why.text});
+            }
             if (state_->logs(log_level::notice)) {
                 std::string line =
                     "Client " + escaped(info().client_id) + " [" + escaped(info_.address) + "] disconnected: ";

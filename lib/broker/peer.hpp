@@ -138,6 +138,7 @@ private:
     std::size_t waiting_for_ = 0;  // receivers
     bool resumes_ = false;         // it was paused and has input that was not looked at
     bool ended_ = false;
+    bool is_counted_handshake_ = true;  // among those of its address that are not accepted yet
 };
 
 }  // namespace martlet::broker_impl

@@ -33,9 +33,8 @@ void peer::on_connect(const packets::connect& packet) {
         if (const auto seconds = w.properties.message_expiry_interval) {
             lifetime = unix_time(std::chrono::seconds(*seconds));
         }
-        wanted.will =
-            stored_will{core::outgoing_message::create(w.topic, w.payload, w.qos, w.retain, w.properties, lifetime),
-                        w.will_delay_interval.value_or(0)};
+        wanted.will = stored_will{state_->make_message(w.topic, w.payload, w.qos, w.retain, w.properties, lifetime),
+                                  w.will_delay_interval.value_or(0)};
     }
     authentication_method_ = packet.properties.authentication_method.value_or("");
 
@@ -57,6 +56,11 @@ void peer::on_connect(const packets::connect& packet) {
 reason_code peer::check_connect(const packets::connect& packet) const {
     const broker_options& options = state_->options;
     const bool v5 = packet.version == protocol_version::v5;
+    if (!options.protocol_versions.has(packet.version)) return reason_code::unsupported_protocol_version;
+    // Who has a session may come for what waits in it, which makes room.
+    if (state_->is_memory_full() && state_->table.find(packet.client_id) == nullptr) {
+        return v5 ? reason_code::quota_exceeded : reason_code::server_unavailable;
+    }
     if (state_->open_count >= options.connections_max) {
         return v5 ? reason_code::quota_exceeded : reason_code::server_unavailable;
     }
@@ -65,6 +69,11 @@ reason_code peer::check_connect(const packets::connect& packet) const {
             (!v5 && !packet.clean_start)) {  // [MQTT-3.1.3-8] of 3.1.1
             return reason_code::client_identifier_not_valid;
         }
+    }
+    const auto has_prefix = [&](const std::string& prefix) { return packet.client_id.starts_with(prefix); };
+    if (!packet.client_id.empty() && !options.client_id_prefixes.empty() &&
+        std::none_of(options.client_id_prefixes.begin(), options.client_id_prefixes.end(), has_prefix)) {
+        return reason_code::client_identifier_not_valid;
     }
     if (!packet.will) return reason_code::success;
     if (packet.will->qos > options.maximum_qos) return reason_code::qos_not_supported;               // [MQTT-3.2.2-12]
@@ -181,6 +190,9 @@ void peer::grant(const authentication_answer& answer) {
     state_->table.set_will(*session, std::move(wanted.will));
     state_->filters.set_connected(session->index, true);
     ++state_->open_count;
+    state_->addresses.on_accepted(info_.address, info_.local);
+    is_counted_handshake_ = false;
+    state_->sys.on_connected(state_->open_count);
     ++state_->connections_accepted;
     if (begun.present && rights != nullptr) recheck_session();
 

@@ -103,7 +103,7 @@ struct router::publication {
     bool retain;
 
     const core::message_ref& object() {
-        if (!message) message = core::outgoing_message::create(*packet, state.now.wall);
+        if (!message) message = state.make_message(*packet, state.now.wall);
         return message;
     }
 };
@@ -117,6 +117,10 @@ reason_code router::publish(peer& from, const packets::publish& message, std::st
     }
     if (!from.may_publish) [[unlikely]]
         return reason_code::not_authorized;
+    if (state_->is_memory_full()) [[unlikely]] {
+        ++counters_.dropped_memory;
+        return reason_code::quota_exceeded;
+    }
 
     publication what{*state_,      &message, {},          message.topic, message.payload,
                      from.session, &from,    message.qos, message.retain};
@@ -138,7 +142,7 @@ reason_code router::publish(peer& from, const packets::publish& message, std::st
         if (p->connection.out().size() >= state_->options.output_bytes_max && is_full(*p, &from)) [[unlikely]]
             continue;
         p->connection.forward(packet);
-        ++counters_.deliveries;
+        counters_.count_delivery(what.payload.size());
         p->mark_dirty();
     }
     return reason_code::success;
@@ -195,15 +199,16 @@ void router::fill(route& r) {
 // [MQTT-3.3.1-5] to [MQTT-3.3.1-8].
 void router::retain(publication& what) {
     core::changes& journal = state_->journal;
+    const bool stores = journal.on() && !what.topic.starts_with("$SYS/");  // those are told anew after a restart
     if (what.payload.empty()) {
-        if (state_->kept.erase(what.topic) && journal.on()) {
+        if (state_->kept.erase(what.topic) && stores) {
             journal.record(core::retained_row{std::string(what.topic), {}});
         }
         return;
     }
     const bool stored = state_->kept.put(what.object());
     counters_.retained_refused += !stored;
-    if (journal.on()) {
+    if (stores) {
         journal.record(core::retained_row{std::string(what.topic), stored ? what.object() : core::message_ref()});
     }
 }
@@ -251,7 +256,7 @@ bool router::deliver(publication& what, const receiver& to) {
         if (p == nullptr || !p->connection.is_open()) {
             if (session.state.limits().keep_qos_0 &&
                 session.state.enqueue({what.object(), to.identifiers, 0, q, retain})) {
-                ++counters_.deliveries;
+                counters_.count_delivery(what.payload.size());
             }
             return true;
         }
@@ -264,7 +269,7 @@ bool router::deliver(publication& what, const receiver& to) {
         if (result == core::send_result::dropped) {
             ++counters_.dropped_other;
         } else {
-            ++counters_.deliveries;
+            counters_.count_delivery(what.payload.size());
         }
         p->mark_dirty();
         return true;
@@ -272,7 +277,7 @@ bool router::deliver(publication& what, const receiver& to) {
 
     if (p == nullptr) {
         if (session.state.enqueue({what.object(), to.identifiers, 0, q, retain})) {
-            ++counters_.deliveries;
+            counters_.count_delivery(what.payload.size());
         } else {
             ++counters_.dropped_queue;
         }
@@ -286,7 +291,7 @@ bool router::deliver(publication& what, const receiver& to) {
     }
     const std::uint64_t dropped = session.state.dropped_count();
     if (p->connection.send({what.object(), to.identifiers, 0, q, retain}) != core::send_result::dropped) {
-        ++counters_.deliveries;
+        counters_.count_delivery(what.payload.size());
     } else if (session.state.dropped_count() != dropped) {
         ++counters_.dropped_queue;
     } else {

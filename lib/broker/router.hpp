@@ -98,6 +98,13 @@ public:
         std::uint64_t dropped_queue = 0;     ///< QoS 1 and 2: the session's queue is at its bound
         std::uint64_t dropped_other = 0;     ///< too large for the client, expired
         std::uint64_t retained_refused = 0;  ///< the retained messages are at their bound
+        std::uint64_t dropped_memory = 0;    ///< refused as a whole: memory_max
+        std::uint64_t delivered_bytes = 0;   ///< payloads of `deliveries`
+
+        void count_delivery(std::size_t payload_size) noexcept {
+            ++deliveries;
+            delivered_bytes += payload_size;
+        }
     };
     [[nodiscard]] const counters& count() const noexcept { return counters_; }
 

@@ -72,6 +72,10 @@ void sessions::release(client_session& session, const instant& now) {
     schedule(session, now);
 }
 
+void sessions::publish_due_will(client_session& session) {
+    if (session.will && (session.will->delay_interval == 0 || session.expiry_interval == 0)) publish(session);
+}
+
 void sessions::end(client_session& session, const instant&) {
     assert(session.peer == nullptr);
     filters_->erase_all(session.index);
@@ -110,7 +114,10 @@ void sessions::on_deadline(std::uint64_t whom, const instant& now) {
     client_session& session = *table_[static_cast<std::uint32_t>(whom)];
     session.looked_at = never;
     if (session.peer != nullptr) return;
-    if (session.expires_at && *session.expires_at <= now.wall) return end(session, now);
+    if (session.expires_at && *session.expires_at <= now.wall) {
+        ++expired_count_;
+        return end(session, now);
+    }
     if (session.will_due <= now.steady) publish(session);
     schedule(session, now);
 }

@@ -98,6 +98,8 @@ public:
     /// The connection is gone. The will is published now or later, the session ends now or later: after this `session`
     /// may be gone.
     void release(client_session& session, const instant& now);
+    /// The connection is about to go through no doing of its client: a will that would then be published at once is.
+    void publish_due_will(client_session& session);
     /// Ends a session that has no connection; a will that still waits is published.
     void end(client_session& session, const instant& now);
 
@@ -115,11 +117,12 @@ public:
     [[nodiscard]] client_session& at(session_index index) noexcept { return *table_[index]; }
     [[nodiscard]] std::size_t count() const noexcept { return table_.size(); }
     template <class F>
-    void for_each(F&& f) {
+    void for_each(F&& f) const {
         for (std::uint32_t i = 0; i < table_.bound(); ++i) {
             if (table_[i]) f(*table_[i]);
         }
     }
+    [[nodiscard]] std::uint64_t expired_count() const noexcept { return expired_count_; }
 
 private:
     client_session& create(std::string_view client_id, core::session_key key, const core::queue_limits& limits);
@@ -139,6 +142,7 @@ private:
     hash_index by_id_;
     std::uint64_t last_key_ = 0;
     std::uint32_t last_generation_ = 0;
+    std::uint64_t expired_count_ = 0;
 };
 
 }  // namespace martlet::broker_impl

@@ -3,12 +3,20 @@
 #include <cassert>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace martlet::core {
 
 outgoing_message* outgoing_message::allocate(std::size_t bytes_size) {
     void* const memory = ::operator new(sizeof(outgoing_message) + bytes_size);
     return ::new (memory) outgoing_message();
+}
+
+void outgoing_message::charge(const message_ref& message, boost::intrusive_ptr<memory_account> to) noexcept {
+    auto* const made = const_cast<outgoing_message*>(message.get());  // what a reader sees does not change
+    assert(made->account_ == nullptr);
+    to->bytes += made->cost();
+    made->account_ = std::move(to);
 }
 
 void outgoing_message::operator delete(void* p) noexcept { ::operator delete(p); }

@@ -21,6 +21,11 @@ namespace martlet::core {
 
 class outgoing_message;
 
+/// Counts the bytes of the messages that are charged to it. Not thread-safe.
+struct memory_account : boost::intrusive_ref_counter<memory_account, boost::thread_unsafe_counter> {
+    std::size_t bytes = 0;
+};
+
 /// Shared ownership of a message. The count is not atomic: all owners live on one executor; a message may be made on
 /// another thread and handed over.
 using message_ref = boost::intrusive_ptr<const outgoing_message>;
@@ -47,6 +52,15 @@ public:
     [[nodiscard]] static message_ref restore(std::string_view topic, std::string_view payload,
                                              std::string_view property_section, martlet::qos qos, bool retain,
                                              std::optional<unix_time> expires_at);
+
+    ~outgoing_message() {
+        if (account_ != nullptr) account_->bytes -= cost();
+    }
+    outgoing_message(const outgoing_message&) = delete;
+    outgoing_message& operator=(const outgoing_message&) = delete;
+
+    /// Its cost() counts in `to` as long as it lives. Once, by its maker.
+    static void charge(const message_ref& message, boost::intrusive_ptr<memory_account> to) noexcept;
 
     [[nodiscard]] std::string_view topic() const noexcept { return {bytes(), topic_size_}; }
     [[nodiscard]] std::string_view payload() const noexcept { return payload_; }
@@ -76,6 +90,7 @@ private:
     [[nodiscard]] char* bytes() noexcept { return reinterpret_cast<char*>(this + 1); }
 
     std::string_view payload_;
+    boost::intrusive_ptr<memory_account> account_;
     std::shared_ptr<const void> payload_owner_;  // empty: the payload stands behind the properties
     unix_time expires_at_ = unix_time::max();
     std::uint32_t section_size_ = 0;

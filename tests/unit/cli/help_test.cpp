@@ -23,7 +23,7 @@ bool has_row(const std::string& help, std::string_view name) {
 }  // namespace
 
 TEST_CASE("help: every option of the subcommand is there, none of the others, and lines fit in 100 columns") {
-    for (const command c : {command::pub, command::sub, command::rr, command::broker}) {
+    for (const command c : {command::pub, command::sub, command::rr, command::broker, command::passwd}) {
         const std::string text = help_text(c, profile::native, "martlet x");
         for (const option& row : options()) {
             if (row.long_name.empty()) continue;

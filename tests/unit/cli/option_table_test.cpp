@@ -10,7 +10,7 @@ using namespace martlet::cli;
 
 namespace {
 
-constexpr command commands[] = {command::pub, command::sub, command::rr, command::broker};
+constexpr command commands[] = {command::pub, command::sub, command::rr, command::broker, command::passwd};
 constexpr profile profiles[] = {profile::native, profile::mosquitto};
 
 }  // namespace
