@@ -46,12 +46,20 @@ public:
             }
         } const at_end{core_, outer};
         core_.flush();
-        core_.call_ready();
-        core_.collect();
-        core_.flush();
+        // What handlers have started and is done already is told at once, a few times over: going round the loop for each
+        // step of a coroutine would cost as much as the step's write.
+        for (int round = 0;;) {
+            core_.call_ready();
+            core_.collect();
+            core_.flush();
+            if (core_.ready_.empty() || ++round == rounds_max) break;
+            core_.engine_.set_time(core_.network_->now());
+        }
     }
 
 private:
+    static constexpr int rounds_max = 16;  // then others on the loop get their turn
+
     client_core& core_;
     bool calls_handlers_;
 };
