@@ -64,7 +64,7 @@ public:
     ~broker();
 
     /// Begins to listen and to serve; may be called several times. \p url: "mqtt://127.0.0.1:1883", "mqtt://[::1]",
-    /// "mqtt://*:1883" (all addresses), "mqtts://…", "unix:/path"; port 0 chooses a free one. Names are looked up at once.
+    /// "mqtt://*:1883" (all addresses), "mqtts://…", "ws://…/path", "wss://…", "unix:/path"; port 0 chooses a free one. Names are looked up at once.
     /// Returns where it listens. \p detail, if given, gets one line for the log when it fails. Without options of its own
     /// a listener has those of broker_options.
     /// Errors: errc::url_invalid, what the system says (address in use), errc::tls_options_invalid, errc::not_running,

@@ -6,6 +6,7 @@
 #include <martlet/log.hpp>
 #include <martlet/tls.hpp>
 #include <martlet/types.hpp>
+#include <martlet/websocket.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -52,6 +53,8 @@ struct denied_filter {
 struct listener_options {
     /// For mqtts and wss; others ignore it.
     tls_server_options tls = {};
+    /// For ws and wss; others ignore it.
+    websocket_server_options websocket = {};
     /// The Common Name of the client's verified certificate, or the identity of its pre-shared key, is its user name, and
     /// it needs no password: the authenticator is asked for rights only. Without such an identity CONNECT is refused (0x87).
     bool use_identity_as_user_name = false;

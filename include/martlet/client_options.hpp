@@ -10,6 +10,7 @@
 #include <martlet/properties.hpp>
 #include <martlet/tls.hpp>
 #include <martlet/types.hpp>
+#include <martlet/websocket.hpp>
 
 #include <array>
 #include <chrono>
@@ -140,6 +141,10 @@ struct client_options {
     tls_options tls = {};  ///< of mqtts and wss. Files are read again when they have changed
     /// Asked at each connect instead of `tls`, on the client's executor; for material that is not in files.
     std::function<tls_options()> tls_source = {};
+    websocket_options websocket = {};  ///< of ws and wss
+    /// "socks5h://[user:password@]host[:1080]" or "http://[user:password@]host[:8080]" (CONNECT, with Basic); empty: none.
+    /// The proxy looks up the server's name. Unix sockets ignore it. The environment is never read.
+    std::string proxy = {};
 
     /// Outgoing messages that wait for a connection, a packet id or the server's Receive Maximum.
     core::queue_limits queue = {};

@@ -59,7 +59,7 @@ public:
         if (stopping_) return fail(errc::not_running, "listening at " + std::string(url) + ": the broker has stopped");
         std::shared_ptr<net::listener_layers> layers;
         if (net::needs_layers(where->scheme)) {
-            layers = std::make_shared<net::listener_layers>(*where, options.tls);
+            layers = std::make_shared<net::listener_layers>(*where, options.tls, options.websocket);
             std::string line;
             if (const error_code error = layers->prepare(line)) {
                 return fail(error, "listening at " + std::string(url) + ": " + line);

@@ -19,7 +19,7 @@ client_core::client_core(std::shared_ptr<net::network> network, client_options o
       network_(std::move(network)),
       teardown_(asio::use_service<teardown>(asio::query(network_->executor(), asio::execution::context))),
       here_(network_->executor()),
-      layers_({options_.tls, options_.tls_source}),
+      layers_({options_.tls, options_.tls_source, options_.websocket, options_.proxy}),
       engine_(options_, random_seed),
       random_seed_(random_seed),
       last_correlation_(random_seed ^ 0x9E3779B97F4A7C15) {

@@ -87,7 +87,7 @@ std::string_view to_string(errc error) noexcept {
         case errc::certificate_revoked: return "the peer's certificate was revoked";
         case errc::certificate_weak: return "the peer's certificate is too weak";
         case errc::certificate_invalid: return "the peer's certificate is not valid";
-        case errc::websocket_refused: return "the server did not switch to WebSocket";
+        case errc::websocket_refused: return "the upgrade to WebSocket was refused";
         case errc::websocket_protocol_error: return "the peer broke the WebSocket protocol";
         case errc::proxy_failed: return "the proxy did not connect to the server";
         case errc::proxy_refused_credentials: return "the proxy refused the credentials";

@@ -29,7 +29,7 @@ public:
     attempt(const asio::any_io_executor& executor, const endpoint& to, const dial_options& options,
             dial_handler handler)
         : executor_(executor),
-          to_(options.layers ? options.layers->first_hop() : to),
+          to_(to),
           is_plain_(!needs_layers(to.scheme)),
           options_(options),
           handler_(std::move(handler)),
@@ -49,6 +49,7 @@ public:
                 tried_.clear();
                 return fail_later(error);
             }
+            to_ = options_.layers->first_hop();
         } else if (!is_plain_) {
             return fail_later(make_error_code(boost::system::errc::protocol_not_supported));
         }
@@ -220,7 +221,7 @@ private:
     }
 
     asio::any_io_executor executor_;
-    const endpoint to_;    // by TCP or a Unix socket
+    endpoint to_;          // by TCP or a Unix socket: the server, or what is in front of it
     const bool is_plain_;  // what was asked for needs no layers
     dial_options options_;
     dial_handler handler_;  // empty: finished or cancelled

@@ -1,5 +1,8 @@
 #include "net/client_layers.hpp"
 
+#include "net/proxy.hpp"
+#include "net/websocket.hpp"
+
 #include <optional>
 #include <sys/stat.h>
 #include <utility>
@@ -31,7 +34,8 @@ std::vector<file_stamp> stamps_of(const tls_options& options) {
             stamp_of(options.key_file)};
 }
 
-bool has_tls(scheme s) noexcept { return s == scheme::mqtts || s == scheme::wss; }
+bool is_tls(scheme s) noexcept { return s == scheme::mqtts || s == scheme::wss; }
+bool is_websocket(scheme s) noexcept { return s == scheme::ws || s == scheme::wss; }
 
 }  // namespace
 
@@ -59,23 +63,41 @@ public:
     one_dial(std::shared_ptr<shared> of, const endpoint& to) : shared_(std::move(of)), to_(to) {}
 
     [[nodiscard]] error_code prepare(std::string& detail) override {
-        if (!has_tls(to_.scheme)) return {};
+        if (has_proxy()) {
+            auto parsed = parse_proxy(shared_->options.proxy, detail);
+            if (!parsed) return parsed.error();
+            proxy_ = std::move(*parsed);
+        }
+        if (is_websocket(to_.scheme)) {
+            if (const error_code error = check_websocket(shared_->options.websocket, detail)) return error;
+        }
+        if (!is_tls(to_.scheme)) return {};
         if (const error_code error = shared_->load_tls(detail)) return error;
         context_ = shared_->context;
         return {};
     }
 
-    [[nodiscard]] const endpoint& first_hop() const noexcept override { return to_; }
+    [[nodiscard]] const endpoint& first_hop() const noexcept override { return proxy_ ? proxy_->hop : to_; }
 
+    // From the socket up.
     [[nodiscard]] std::unique_ptr<transport> wrap(std::unique_ptr<transport> socket) override {
         auto link = std::move(socket);
+        if (proxy_) link = make_proxied(std::move(link), *proxy_, to_);
         if (context_) link = context_->wrap(std::move(link), to_.host);
+        if (link && is_websocket(to_.scheme)) {
+            link = make_websocket_client(std::move(link), to_, shared_->options.websocket);
+        }
         return link;
     }
 
 private:
+    [[nodiscard]] bool has_proxy() const noexcept {
+        return to_.scheme != scheme::unix_socket && !shared_->options.proxy.empty();
+    }
+
     std::shared_ptr<shared> shared_;
     std::shared_ptr<tls_context> context_;
+    std::optional<proxy_address> proxy_;
     const endpoint to_;
 };
 
@@ -85,7 +107,8 @@ client_layers::client_layers(client_layer_options options)
 client_layers::~client_layers() = default;
 
 std::shared_ptr<dial_layers> client_layers::for_dial(const endpoint& to) {
-    if (!has_tls(to.scheme)) return nullptr;
+    const bool has_proxy = to.scheme != scheme::unix_socket && !shared_->options.proxy.empty();
+    if (!needs_layers(to.scheme) && !has_proxy) return nullptr;
     return std::make_shared<one_dial>(shared_, to);
 }
 

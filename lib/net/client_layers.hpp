@@ -6,6 +6,7 @@
 
 #include <martlet/endpoint.hpp>
 #include <martlet/tls.hpp>
+#include <martlet/websocket.hpp>
 
 #include <functional>
 #include <memory>
@@ -16,6 +17,8 @@ namespace martlet::net {
 struct client_layer_options {
     tls_options tls = {};
     std::function<tls_options()> tls_source = {};  ///< asked at each dial, instead of `tls`
+    websocket_options websocket = {};
+    std::string proxy = {};  ///< URL; empty: none
 };
 
 /// One per client. Certificates are read at the first dial that needs them, and again when they have changed.

@@ -18,7 +18,7 @@ public:
     virtual ~dial_layers() = default;
     /// Before anything is dialed: reads certificates and the like. Writes one line into \p detail if it fails.
     [[nodiscard]] virtual error_code prepare(std::string& detail) = 0;
-    /// Whom to connect to by TCP: the server, or the proxy in front of it.
+    /// Whom to connect to by TCP, after prepare(): the server, or the proxy in front of it.
     [[nodiscard]] virtual const endpoint& first_hop() const noexcept = 0;
     /// Puts the layers onto a connected socket.
     [[nodiscard]] virtual std::unique_ptr<transport> wrap(std::unique_ptr<transport> socket) = 0;

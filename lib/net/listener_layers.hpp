@@ -6,6 +6,7 @@
 
 #include <martlet/endpoint.hpp>
 #include <martlet/tls.hpp>
+#include <martlet/websocket.hpp>
 
 #include <memory>
 #include <string>
@@ -15,7 +16,11 @@ namespace martlet::net {
 
 class listener_layers final : public accept_layers {
 public:
-    listener_layers(const endpoint& at, tls_server_options tls) : scheme_(at.scheme), tls_(std::move(tls)) {}
+    listener_layers(const endpoint& at, tls_server_options tls, websocket_server_options websocket = {})
+        : scheme_(at.scheme),
+          path_(at.path),
+          tls_(std::move(tls)),
+          websocket_(std::make_shared<const websocket_server_options>(std::move(websocket))) {}
 
     /// Reads the files into a context that commit() puts into use. Errors: as make_tls_server_context().
     [[nodiscard]] error_code prepare(std::string& detail);
@@ -30,8 +35,12 @@ public:
 private:
     [[nodiscard]] bool has_tls() const noexcept { return scheme_ == scheme::mqtts || scheme_ == scheme::wss; }
 
+    [[nodiscard]] bool has_websocket() const noexcept { return scheme_ == scheme::ws || scheme_ == scheme::wss; }
+
     scheme scheme_;
+    std::string path_;
     tls_server_options tls_;
+    std::shared_ptr<const websocket_server_options> websocket_;
     std::shared_ptr<tls_context> context_;
     std::shared_ptr<tls_context> prepared_;
 };
