@@ -10,6 +10,7 @@
 #include "json_text.hpp"
 
 #include <martlet/broker.hpp>
+#include <martlet/http_status.hpp>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -89,11 +90,18 @@ public:
             if (!where) return fail(why.empty() ? l.url + ": " + describe(where.error()) : why);
             places.push_back(*where);
         }
+        std::uint16_t http_port = 0;
+        if (settings_.http_port) {
+            const auto got = http_.emplace(*broker_).listen(*settings_.http_port);
+            if (!got) return fail("--http " + std::to_string(*settings_.http_port) + ": " + describe(got.error()));
+            http_port = *got;
+        }
         if (settings_.json_ready) {
-            print_ready(places);
+            print_ready(places, http_port);
         } else {
             for (const endpoint& place : places)
                 std::printf("listening on %s\n", listener_text(place).c_str());
+            if (http_port != 0) std::printf("status page at http://127.0.0.1:%u/\n", static_cast<unsigned>(http_port));
         }
         std::fflush(stdout);
         if (!settings_.port_file.empty() && !write_port_file(settings_.port_file, broker_->port())) return exit_failure;
@@ -123,7 +131,7 @@ private:
 #endif
     }
 
-    void print_ready(const std::vector<endpoint>& places) const {
+    void print_ready(const std::vector<endpoint>& places, std::uint16_t http_port) const {
         std::string out;
         json_writer json(out, false);
         json.begin_object();
@@ -134,6 +142,10 @@ private:
         for (const endpoint& place : places)
             json.string(to_string(place));
         json.end_array();
+        if (http_port != 0) {
+            json.key("http_port");
+            json.number(http_port);
+        }
         json.end_object();
         std::printf("%s\n", out.c_str());
     }
@@ -221,6 +233,7 @@ private:
     std::shared_ptr<accounts> accounts_;
 #endif
     std::optional<martlet::broker> broker_;
+    std::optional<http_status> http_;  // before the broker goes
     std::optional<std::chrono::steady_clock::time_point> exit_at_;
     std::uint64_t violations_ = 0;
     bool is_stopping_ = false;

@@ -87,6 +87,11 @@ bool read_broker_option(const option& row, command_line& in, broker_settings& ou
                     in.fail("--log: '" + std::string(*value) + "' is not text or json.");
             }
             return true;
+        case option_id::http_port:
+            if (const auto port = in.number(0, 65'535, "Invalid port given: {}")) {
+                out.http_port = static_cast<std::uint16_t>(*port);
+            }
+            return true;
         case option_id::strict: out.strict = true; return true;
         case option_id::accounts_file: return text(out.accounts.password_file);
         case option_id::acl_file: return text(out.accounts.acl_file);

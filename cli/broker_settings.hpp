@@ -27,6 +27,7 @@ struct broker_settings {
     std::optional<bool> allow_anonymous;  ///< nobody has said: this machine's clients, if there are no passwords
     std::string config_file;
     std::string port_file;
+    std::optional<std::uint16_t> http_port;
     std::optional<std::chrono::duration<double>> exit_after;
     log_form log = log_form::text;
     unsigned verbosity = 0;  ///< number of -v: 1 connections and packets

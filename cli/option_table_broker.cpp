@@ -44,6 +44,8 @@ constexpr auto table = std::to_array<option>({
      "Stop after this time; fractions are allowed."},
     {option_id::json_ready, broker, "", "--json-ready", "", listening, both, "",
      "Print {\"port\":N,\"listeners\":[...]} on standard output once the broker listens."},
+    {option_id::http_port, broker, "", "--http", "PORT", listening, both, "--http argument given but no port specified.",
+     "Serve a status page, /status.json and /metrics for Prometheus on this port of 127.0.0.1; 0 takes a free one."},
     {option_id::accounts_file, broker, "", "--password-file", "FILE", security, both,
      "--password-file argument given but no file specified.",
      "Users and their passwords, as martlet passwd writes them; clients without a user name are refused."},

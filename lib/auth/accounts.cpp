@@ -219,6 +219,7 @@ bool accounts::may_receive(const client_info& client, std::string_view topic) {
 }
 
 bool accounts::may_stay(const client_info& client) {
+    if (!client.identity.empty()) return true;  // TLS vouches for it, not the password file
     if (client.user_name.empty()) return impl_->allows_anonymous(client);
     return !impl_->has_users() || impl_->has_user(client.user_name);
 }

@@ -23,6 +23,7 @@ class MartletConan(ConanFile):
 
     def requirements(self):
         self.requires("boost/[>=1.81 <2]", transitive_headers=True)
+        self.requires("argon2/20190702")
         self.requires("openssl/[>=3 <4]")
         self.requires("sqlite3/[>=3.40 <4]")
 
