@@ -8,6 +8,7 @@
 #include "exit_code.hpp"
 #include "failure.hpp"
 #include "json_text.hpp"
+#include "listener_options.hpp"
 
 #include <martlet/broker.hpp>
 #include <martlet/http_status.hpp>
@@ -196,7 +197,7 @@ private:
             return false;
         }
 #endif
-        return true;
+        return !broker_->reload_tls(&why);
     }
 
     // --once and --exit-after.
@@ -267,6 +268,7 @@ bool check_settings(const broker_settings& settings, std::string& why) {
         why = l.where + ": " + l.url + ": " + std::string(problem);
         return false;
     }
+    if (!check_listener_options(settings, why)) return false;
 #if MARTLET_AUTH
     boost::asio::io_context io;
     if (settings.wants_accounts() && accounts::open(io.get_executor(), settings.accounts, &why) == nullptr)
@@ -300,6 +302,10 @@ int run_broker(std::span<char* const> arguments, profile p, std::string_view pro
     if (settings.test_config) {
         std::printf("The configuration is right.\n");
         return exit_ok;
+    }
+    if (!make_certificates(settings, why)) {
+        complain("Error: " + why);
+        return exit_failure;
     }
     raise_descriptor_limit();
     return server(settings, read).run();

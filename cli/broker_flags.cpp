@@ -1,6 +1,7 @@
 #include "broker_flags.hpp"
 
 #include "broker_config.hpp"
+#include "listener_options.hpp"
 
 #include <martlet/endpoint.hpp>
 
@@ -17,8 +18,6 @@ void read_listen_url(command_line& in, broker_settings& out) {
     const auto parsed = parse_endpoint(*url, &why);
     if (!parsed) {
         in.fail("Invalid URL '" + std::string(*url) + "' for --listen: " + std::string(why) + ".");
-    } else if (parsed->scheme != scheme::mqtt && parsed->scheme != scheme::unix_socket) {
-        in.fail(std::string(to_string(parsed->scheme)) + ":// is not supported yet.");
     } else {
         out.listeners.push_back({std::string(*url), "--listen"});
     }
@@ -97,7 +96,7 @@ bool read_broker_option(const option& row, command_line& in, broker_settings& ou
         case option_id::acl_file: return text(out.accounts.acl_file);
         case option_id::allow_anonymous: out.allow_anonymous = true; return true;
         case option_id::verbose: out.verbosity = 1; return true;
-        default: return false;
+        default: return read_listener_option(row, in, out);
     }
 }
 

@@ -28,6 +28,7 @@ struct broker_settings {
     std::string config_file;
     std::string port_file;
     std::optional<std::uint16_t> http_port;
+    std::string tls_auto;  ///< folder of certificates made on the spot; empty: none
     std::optional<std::chrono::duration<double>> exit_after;
     log_form log = log_form::text;
     unsigned verbosity = 0;  ///< number of -v: 1 connections and packets

@@ -1,5 +1,6 @@
 #include "connection_options.hpp"
 
+#include <martlet/endpoint.hpp>
 #include <martlet/topic.hpp>
 
 #include <algorithm>
@@ -16,7 +17,6 @@ namespace martlet::cli {
 namespace {
 
 constexpr std::uint32_t for_ever = 0xFFFF'FFFF;
-constexpr std::uint16_t tls_port = 8883;
 constexpr std::uint16_t inflight_default = 1'000;  // more adds nothing to the speed
 constexpr std::uint16_t inflight_default_3 = 20;   // before MQTT 5 the broker cannot say; Mosquitto stalls beyond
 
@@ -57,11 +57,18 @@ bool read_port(command_line& in, std::string_view text, connection_settings& out
 /// mqtt://[user[:password]@]host[:port]/topic. The topic begins after the first '/' and is taken as it stands, and so
 /// are user name and password. An IPv6 address stands in brackets.
 bool read_url(command_line& in, std::string_view url, connection_settings& out) {
-    for (const std::string_view unsupported : {"mqtts://", "ws://", "wss://"}) {
-        if (has_scheme(url, unsupported)) return in.fail(std::string(unsupported) + " is not supported yet.");
+    std::optional<scheme> found;
+    for (const scheme s : {scheme::mqtt, scheme::mqtts, scheme::ws, scheme::wss}) {
+        const std::string prefix = std::string(to_string(s)) + "://";
+        if (found || !has_scheme(url, prefix)) continue;
+        found = s;
+        url.remove_prefix(prefix.size());
     }
-    if (!has_scheme(url, "mqtt://")) return in.fail("unsupported URL scheme.\n");
-    url.remove_prefix(std::string_view("mqtt://").size());
+    if (!found) return in.fail("unsupported URL scheme.\n");
+    const bool is_websocket = *found == scheme::ws || *found == scheme::wss;
+    if (is_websocket && in.profile() == profile::mosquitto) return in.fail("unsupported URL scheme.\n");
+    out.transport.websocket = is_websocket;
+    out.transport.wants_tls = *found == scheme::mqtts || *found == scheme::wss;
 
     const std::size_t slash = url.find('/');
     if (slash == std::string_view::npos) return in.fail("Invalid URL for -L argument specified - topic missing.");
@@ -88,7 +95,7 @@ bool read_url(command_line& in, std::string_view url, connection_settings& out) 
     } else {
         out.host = url.substr(0, host_end);
     }
-    out.port = 1883;
+    out.port = default_port(*found);
     if (host_end == std::string_view::npos) return true;
     return read_port(in, url.substr(host_end + 1), out);
 }
@@ -96,7 +103,7 @@ bool read_url(command_line& in, std::string_view url, connection_settings& out) 
 /// The password of a URL is overwritten in argv like that of -P.
 void hide_url_password(std::string_view url) {
     const std::size_t at = url.find('@');
-    const std::size_t colon = url.find(':', std::string_view("mqtt://").size());
+    const std::size_t colon = url.find(':', url.find("://") + 3);
     if (at == std::string_view::npos || colon == std::string_view::npos || colon > at) return;
     char* const argument = const_cast<char*>(url.data());
     for (std::size_t i = colon + 1; i < at; ++i)
@@ -252,7 +259,6 @@ bool read_connection_option(const option& row, command_line& in, connection_sett
             if (const auto text = in.value()) out.bind_address = *text;
             return true;
         case option_id::no_delay: return true;
-        case option_id::no_tls: out.no_tls = true; return true;
         case option_id::id:
         case option_id::id_prefix: read_id(row, in, out); return true;
         case option_id::keep_alive:
@@ -294,7 +300,7 @@ bool read_connection_option(const option& row, command_line& in, connection_sett
         case option_id::will_retain: out.will_retain = true; return true;
         case option_id::debug: out.debug = true; return true;
         case option_id::quiet: out.quiet = true; return true;
-        default: return false;
+        default: return read_transport_option(row, in, out.transport);
     }
 }
 
@@ -306,9 +312,7 @@ bool finish_connection_options(command_line& in, connection_settings& settings) 
         return in.fail_without_usage(settings.late_complaint);
     }
     if (settings.host.empty()) return in.fail("Invalid host given: it must not be empty.");
-    if (settings.port == tls_port && settings.unix_path.empty() && !settings.no_tls) {
-        return in.fail("TLS, which port 8883 means, is not supported yet; --no-tls connects there without it.");
-    }
+    if (settings.unix_path.empty() && !finish_transport_options(in, settings.transport, settings.port)) return false;
 
     const bool version_5 = is_version_5(settings);
     if (settings.properties.any && !version_5) return in.fail("--property needs MQTT 5, but -V asks for an older one.");
@@ -342,7 +346,10 @@ client_options to_client_options(const connection_settings& settings) {
     } else {
         const bool literal_v6 = settings.host.find(':') != std::string::npos;
         const std::string host = literal_v6 ? "[" + settings.host + "]" : percent_encoded(settings.host);
-        options.urls = {"mqtt://" + host + ":" + std::to_string(settings.port.value_or(1883))};
+        const auto port = settings.port.value_or(default_port_of(settings.transport));
+        options.urls = {std::string(to_string(scheme_of(settings.transport))) + "://" + host + ":" +
+                        std::to_string(port) + settings.transport.path};
+        add_transport(settings.transport, options);
     }
     if (settings.id) options.client_id = *settings.id;
     if (options.client_id.empty() && settings.version == protocol_version::v3_1) options.client_id = random_id();
@@ -370,7 +377,7 @@ client_options to_client_options(const connection_settings& settings) {
 
 std::string destination(const connection_settings& settings) {
     if (!settings.unix_path.empty()) return settings.unix_path;
-    return settings.host + ':' + std::to_string(settings.port.value_or(1883));
+    return settings.host + ':' + std::to_string(settings.port.value_or(default_port_of(settings.transport)));
 }
 
 bool check_topic_name(command_line& in, std::string_view topic, std::string_view kind, std::string_view option_name) {

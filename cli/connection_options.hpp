@@ -4,6 +4,7 @@
 
 #include "command_line.hpp"
 #include "property_argument.hpp"
+#include "transport_options.hpp"
 
 #include <martlet/client_options.hpp>
 #include <martlet/types.hpp>
@@ -21,8 +22,8 @@ struct connection_settings {
     std::optional<std::uint16_t> port;
     std::string bind_address;    ///< -A; empty: any
     std::string unix_path;       ///< empty: TCP
-    std::string url_topic;  ///< what -L brought, until the tool takes it
-    bool no_tls = false;
+    std::string url_topic;       ///< what -L brought, until the tool takes it
+    transport_settings transport;
     std::string late_complaint;  ///< mosquitto's profile: about a port that libmosquitto only refuses when connecting
 
     std::optional<std::string> id;

@@ -37,13 +37,20 @@ TEST_CASE("usage: one clear line, and exit code 1") {
     CHECK(complaint({"pub", "-t", "\xff", "-m", "x"}) == "Error: Malformed UTF-8 in -t argument.");
     CHECK(complaint({"pub", "-t", "a"}) == "Error: Both topic and message must be supplied.");
     CHECK(complaint({"pub", "--retian"}) == "Error: Unknown option '--retian'. Did you mean --retain?");
-    CHECK(complaint({"pub", "-t", "a", "-m", "x", "--cafile", "f"}) == "Error: --cafile is not supported yet.");
+    CHECK(complaint({"pub", "-t", "a", "-m", "x", "-S"}) == "Error: -S is not supported yet.");
     CHECK(complaint({"sub"}) == "Error: You must specify a topic to subscribe to (-t) or unsubscribe from (-U).");
     CHECK(complaint({"sub", "-t", "a", "-F", "%Z"}) == "Error: Invalid format specifier 'Z'.");
     CHECK(complaint({"broker", "-p", "65536"}) == "Error: Invalid port given: 65536");
-    CHECK(complaint({"broker", "--listen", "wss://h"}) == "Error: wss:// is not supported yet.");
     CHECK(complaint({"broker", "--listen", "nonsense"}).starts_with("Error: Invalid URL 'nonsense' for --listen: "));
     CHECK(complaint({"pubb"}) == "Error: Unknown command 'pubb'. Did you mean 'pub'?");
+
+    const run_result bare = run({martlet_tool(), "broker", "--listen", "wss://127.0.0.1:0"});
+    CHECK(bare.status == 1);
+    CHECK(bare.err ==
+          "Error: a listener with TLS needs a certificate: --certfile and --keyfile, or --tls-auto for a test\n");
+    const run_result idle = run({martlet_tool(), "broker", "--certfile", "f"});
+    CHECK(idle.status == 1);
+    CHECK(idle.err == "Error: a certificate is of use for a listener with TLS only: --listen mqtts://127.0.0.1:8883\n");
 }
 
 TEST_CASE("--help and --version: exit 0, but 1 in the profile of mosquitto") {

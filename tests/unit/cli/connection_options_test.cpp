@@ -62,8 +62,7 @@ TEST_CASE("connection: -L takes user, host, port and topic apart") {
     CHECK(read({"-L", "mqtt://x"}).error == "Invalid URL for -L argument specified - topic missing.");
     CHECK(read({"-L", "mqtt://x:0/t"}).error == "Invalid port given: 0");
     CHECK(read({"-L", "mqtt://[::1/t"}).error == "Invalid URL for -L argument specified - ']' missing.");
-    CHECK(read({"-L", "mqtts://x/t"}).error == "mqtts:// is not supported yet.");
-    CHECK(read({"-L", "WS://x/t"}).error == "ws:// is not supported yet.");
+    CHECK(read({"-L", "ws://x/t"}, profile::mosquitto).error == "unsupported URL scheme.\n");
 }
 
 TEST_CASE("connection: the password of a URL is overwritten where it stood") {
@@ -163,10 +162,67 @@ TEST_CASE("connection: wills") {
 }
 
 TEST_CASE("connection: port 8883 means TLS, which must not be left out silently") {
-    CHECK(read({"-p", "8883"}).error ==
-          "TLS, which port 8883 means, is not supported yet; --no-tls connects there without it.");
-    CHECK(read({"-p", "8883", "--no-tls"}).error.empty());
-    CHECK(read({"-p", "8883", "--unix", "/x"}).error.empty());
+    CHECK(url_of({"-p", "8883"}) == "mqtts://localhost:8883");
+    CHECK(url_of({"-p", "8883", "--no-tls"}) == "mqtt://localhost:8883");
+    CHECK(url_of({"-p", "8883", "--unix", "/x"}) == "unix:/x");
+}
+
+TEST_CASE("connection: what names an authority or a key switches TLS on") {
+    CHECK(url_of({"--cafile", "f"}) == "mqtts://localhost:8883");
+    CHECK(url_of({"--capath", "d", "-p", "1"}) == "mqtts://localhost:1");
+    CHECK(url_of({"--tls-use-os-certs"}) == "mqtts://localhost:8883");
+    CHECK(url_of({"-L", "MQTTS://h/t"}) == "mqtts://h:8883");
+    CHECK(read({"-L", "mqtts://h/t"}).settings.url_topic == "t");
+
+    const client_options o = client_of({"--cafile", "ca", "--cert", "c", "--key", "k", "--ciphers", "A",
+                                        "--tls-version", "tlsv1.3", "--tls-alpn", "mqtt", "--crlfile", "l"});
+    CHECK(o.tls.ca_file == "ca");
+    CHECK(o.tls.certificate_file == "c");
+    CHECK(o.tls.key_file == "k");
+    CHECK(o.tls.crl_file == "l");
+    CHECK(o.tls.ciphers == "A");
+    CHECK(o.tls.version_min == tls_version::v1_3);
+    CHECK(o.tls.alpn == std::vector<std::string>{"mqtt"});
+    CHECK(o.tls.verify == tls_verification::full);
+
+    const client_options psk = client_of({"--psk", "00fF", "--psk-identity", "me"});
+    CHECK(psk.urls.at(0) == "mqtts://localhost:8883");
+    CHECK(psk.tls.psk == std::string("\0\xff", 2));
+    CHECK(psk.tls.psk_identity == "me");
+}
+
+TEST_CASE("connection: insecure means in each profile what it says there") {
+    CHECK(client_of({"--cafile", "f", "--insecure"}).tls.verify == tls_verification::insecure_none);
+    CHECK(client_of({"--cafile", "f", "--insecure"}, profile::mosquitto).tls.verify ==
+          tls_verification::insecure_any_host_name);
+}
+
+TEST_CASE("connection: contradictions of TLS, WebSocket and proxies") {
+    CHECK(read({"--cert", "f", "--cafile", "c"}).error ==
+          "Both certfile and keyfile must be provided if one of them is set.");
+    CHECK(read({"--psk", "00", "--psk-identity", "i", "--cafile", "c"}).error ==
+          "Only one of --psk or --cafile/--capath may be used at once.");
+    CHECK(read({"--psk", "00"}).error == "--psk-identity required if --psk used.");
+    CHECK(read({"--psk", "0"}).error == "--psk wants an even number of hexadecimal digits.");
+    CHECK(read({"--psk", "0x"}).error == "--psk wants an even number of hexadecimal digits.");
+    CHECK(read({"--tls-version", "tlsv1.1"}).error == "Invalid --tls-version 'tlsv1.1': it is tlsv1.2 or tlsv1.3.");
+    CHECK(read({"--keyform", "engine"}).error == "--keyform engine is not supported: only pem is.");
+    CHECK(read({"--cafile", "c", "--no-tls"}).error == "--no-tls contradicts an option that switches TLS on.");
+    CHECK(read({"--insecure"}).error ==
+          "These options are about TLS, which is not switched on: --tls-use-os-certs or --cafile does it.");
+    CHECK(read({"--path", "/x"}).error == "--path and --header are of use with --ws only.");
+    CHECK(read({"--ws", "--path", "x"}).error == "--path begins with '/'.");
+    CHECK(read({"--ws", "--header", "x"}).error == "--header wants 'Name: value'.");
+}
+
+TEST_CASE("connection: WebSocket and proxies") {
+    CHECK(url_of({"--ws"}) == "ws://localhost:80");
+    CHECK(url_of({"--ws", "--path", "/broker", "-p", "8080"}) == "ws://localhost:8080/broker");
+    CHECK(url_of({"--ws", "--tls-use-os-certs"}) == "wss://localhost:443");
+    CHECK(url_of({"-L", "ws://h:9001/topic"}) == "ws://h:9001");
+    CHECK(client_of({"--ws", "--header", "X-Key: a: b"}).websocket.headers ==
+          std::vector<std::pair<std::string, std::string>>{{"X-Key", "a: b"}});
+    CHECK(client_of({"--proxy", "socks5h://p"}).proxy == "socks5h://p");
 }
 
 TEST_CASE("connection: topics and filters of the command line") {
