@@ -17,7 +17,7 @@ namespace {
 class asio_network final : public network {
 public:
     explicit asio_network(asio::any_io_executor executor)
-        : executor_(std::move(executor)), timers_(std::make_shared<timer_heap>(executor_)) {}
+        : executor_(std::move(executor)), timers_(timer_heap::of(executor_)) {}
 
     [[nodiscard]] instant now() const noexcept override { return timer_heap::now(); }
     [[nodiscard]] asio::any_io_executor executor() const noexcept override { return executor_; }

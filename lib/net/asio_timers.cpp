@@ -1,12 +1,16 @@
 #include "net/asio_timers.hpp"
 
 #include <boost/asio/error.hpp>
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/query.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <ctime>
+#include <mutex>
 #include <sys/timerfd.h>
 #include <utility>
 
@@ -36,6 +40,48 @@ private:
     std::shared_ptr<timer_heap> heap_;
     std::shared_ptr<entry> which_;
 };
+
+namespace {
+
+// The heaps of an execution context. A heap lives as long as a network that uses it.
+class heaps final : public asio::execution_context::service {
+public:
+    static asio::execution_context::id id;
+
+    explicit heaps(asio::execution_context& context) : service(context) {}
+
+    [[nodiscard]] std::shared_ptr<timer_heap> of(const asio::any_io_executor& executor) {
+        const std::lock_guard lock(mutex_);
+        std::shared_ptr<timer_heap> found;
+        std::erase_if(known_, [&](const auto& one) {
+            auto alive = one.second.lock();
+            if (alive && !found && one.first == executor) found = alive;
+            return !alive;
+        });
+        if (!found) {
+            found = std::make_shared<timer_heap>(executor);
+            known_.emplace_back(executor, found);
+        }
+        return found;
+    }
+
+private:
+    void shutdown() override {
+        const std::lock_guard lock(mutex_);
+        known_.clear();
+    }
+
+    std::mutex mutex_;
+    std::vector<std::pair<asio::any_io_executor, std::weak_ptr<timer_heap>>> known_;
+};
+
+asio::execution_context::id heaps::id;
+
+}  // namespace
+
+std::shared_ptr<timer_heap> timer_heap::of(const asio::any_io_executor& executor) {
+    return asio::use_service<heaps>(asio::query(executor, asio::execution::context)).of(executor);
+}
 
 timer_heap::timer_heap(const asio::any_io_executor& executor) : clock_(executor) {
     unique_fd fd(::timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC));

@@ -1,4 +1,4 @@
-// The timers of one network: one heap and one timerfd on the clock that counts suspend too, which Asio's own timers do
+// The timers of a loop: one heap and one timerfd for all networks of an executor, on the clock that counts suspend too, which Asio's own timers do
 // not: after a laptop's night the keep-alive is overdue at once. Private to lib/net.
 #pragma once
 
@@ -18,6 +18,10 @@ namespace martlet::net {
 
 class timer_heap : public std::enable_shared_from_this<timer_heap> {
 public:
+    /// The heap of the executor, shared by all who ask for the same one: ten thousand clients of a loop need one clock.
+    /// Any thread. Throws system_error if there is no descriptor left for it.
+    [[nodiscard]] static std::shared_ptr<timer_heap> of(const boost::asio::any_io_executor& executor);
+
     /// Throws system_error if there is no descriptor left for the clock.
     explicit timer_heap(const boost::asio::any_io_executor& executor);
 

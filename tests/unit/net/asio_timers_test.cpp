@@ -1,5 +1,9 @@
+#include "net/asio_timers.hpp"
+
 #include "unit/net/loop.hpp"
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/strand.hpp>
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -103,6 +107,17 @@ TEST_CASE("network: now() has both clocks") {
     const auto wall = std::chrono::system_clock::now() - present.wall;
     CHECK(wall < 1min);
     CHECK(wall > -1min);
+}
+
+TEST_CASE("timers: one clock for all who use an executor, another for another strand") {
+    boost::asio::io_context io;
+    const boost::asio::any_io_executor plain = io.get_executor();
+    const boost::asio::any_io_executor strand = boost::asio::make_strand(io);
+    const auto first = timer_heap::of(plain);
+    CHECK(timer_heap::of(plain) == first);
+    const auto other = timer_heap::of(strand);
+    CHECK(other != first);
+    CHECK(timer_heap::of(strand) == other);
 }
 
 }  // namespace
