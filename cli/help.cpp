@@ -115,6 +115,7 @@ std::string overview() {
     }
     out +=
         "  bench          measure rates, latencies and losses through a broker\n"
+        "  msgsps         messages per second, an integer on a line (also as msgsps_pub, msgsps_sub)\n"
         "\n"
         "martlet COMMAND --help tells more; martlet --version prints the version.\n"
         "The flags of pub, sub and rr are those of mosquitto_pub, mosquitto_sub and mosquitto_rr; called by these "

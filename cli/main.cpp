@@ -1,6 +1,7 @@
 // martlet: one binary, git-like subcommands. Called by another name (a link), it is that subcommand; mosquitto's names
 // bring mosquitto's profile.
 #include "bench/bench.hpp"
+#include "bench/msgsps.hpp"
 #include "exit_code.hpp"
 #include "failure.hpp"
 #include "help.hpp"
@@ -29,7 +30,8 @@ struct own_program {
     std::string_view name;
     int (*run)(std::span<char* const> arguments, profile p, std::string_view program);
 };
-constexpr own_program own_programs[] = {{"bench", run_bench}};
+constexpr own_program own_programs[] = {
+    {"bench", run_bench}, {"msgsps", run_msgsps}, {"msgsps_pub", run_msgsps_pub}, {"msgsps_sub", run_msgsps_sub}};
 
 const own_program* find_own_program(std::string_view name) {
     for (const own_program& one : own_programs) {
@@ -108,5 +110,6 @@ int main(int argc, char* argv[]) {
         const bool theirs = prefix == "mosquitto_" && has_mosquitto_profile(found->id);
         return run(*found, arguments, theirs ? profile::mosquitto : profile::native, std::string(name));
     }
+    if (const own_program* const found = find_own_program(name)) return found->run(arguments, profile::native, name);
     return run_subcommand(arguments);
 }

@@ -1,5 +1,6 @@
 #include "bench/bench.hpp"
 
+#include "compare.hpp"
 #include "failure.hpp"
 #include "interruption.hpp"
 #include "live_view.hpp"
@@ -88,6 +89,29 @@ int run_once(const run_settings& settings) {
     return exit_code_of(*result);
 }
 
+// --runs: the summary of each, and a report with all, which `bench compare` reads.
+int run_repeatedly(const run_settings& settings) {
+    std::vector<run_result> results;
+    int code = bench_ok;
+    for (std::size_t i = 0; i < settings.runs && !is_interrupted(); ++i) {
+        std::string failure;
+        auto result = execute_watched(settings, failure);
+        if (!result) {
+            complain("Error: " + failure);
+            return bench_no_connection;
+        }
+        add_assertions(*result);
+        if (code == bench_ok) code = exit_code_of(*result);
+        if (settings.json_file != "-") print(summary_text(*result) + '\n');
+        results.push_back(std::move(*result));
+    }
+    if (std::string wrong = write_preset_files(settings, results); !wrong.empty()) {
+        complain("Error: " + wrong);
+        return bench_usage;
+    }
+    return code;
+}
+
 int run_preset(run_settings settings) {
     std::vector<run_result> results;
     int code = bench_ok;
@@ -137,7 +161,8 @@ int run_command(std::span<char* const> arguments) {
     watch_interruption();
     if (!parsed.settings.preset.empty()) return run_preset(parsed.settings);
     if (parsed.settings.find_max) return find_max(parsed.settings);
-    return run_once(parsed.settings);
+    if (!parsed.settings.ab_urls.empty()) return run_ab(parsed.settings);
+    return parsed.settings.runs > 1 ? run_repeatedly(parsed.settings) : run_once(parsed.settings);
 }
 
 }  // namespace
@@ -145,6 +170,7 @@ int run_command(std::span<char* const> arguments) {
 int run_bench(std::span<char* const> arguments, profile, std::string_view) {
     const std::string_view word = arguments.empty() ? std::string_view("--help") : std::string_view(arguments.front());
     if (word == "run") return run_command(arguments.subspan(1));
+    if (word == "compare") return run_compare(arguments.subspan(1));
     if (word == "list") {
         print(list_text());
         return bench_ok;

@@ -69,17 +69,22 @@ std::string tiles_of(const run_result& r) {
     return out + "</div>";
 }
 
+// The drain ends when everything has arrived: a rate of a few milliseconds is none.
+bool is_whole(const run_result& r, const series_row& row) {
+    return row.length * 4 >= static_cast<double>(r.settings.interval) / 1e9;
+}
+
 plot_series over_time(const run_result& r, std::string name, double series_row::*value) {
     plot_series s{std::move(name), {}};
     for (const series_row& one : r.series)
-        s.points.emplace_back(one.at, one.*value);
+        if (is_whole(r, one)) s.points.emplace_back(one.at, one.*value);
     return s;
 }
 
 plot_series over_time(const run_result& r, std::string name, nanoseconds series_row::*value) {
     plot_series s{std::move(name), {}};
     for (const series_row& one : r.series) {
-        if (one.*value > 0) s.points.emplace_back(one.at, static_cast<double>(one.*value));
+        if (one.*value > 0 && is_whole(r, one)) s.points.emplace_back(one.at, static_cast<double>(one.*value));
     }
     return s;
 }

@@ -244,12 +244,14 @@ private:
             if (now < start_ + glance) continue;
             if (!(is_draining || is_by_count_) || now - last_glance_ < done_glance) continue;
             last_glance_ = now;
-            if (is_all_done()) return true;
+            if (is_draining ? is_sending_over() && has_everything_come() : is_sending_over()) return true;
         }
         return false;
     }
 
-    bool is_all_done() {
+    // Everybody has sent what there was to send, and has it acknowledged; or nothing has happened for as long as a drain
+    // may take.
+    bool is_sending_over() {
         std::size_t busy = 0;
         ask_all([&](worker& w) {
             const nanoseconds now = monotonic_now();
@@ -258,15 +260,13 @@ private:
             const std::lock_guard guard(mutex_);
             busy += here;
         });
-        if (busy != 0) return false;
-        std::uint64_t outstanding = 0;
-        for (const auto& f : plan_.flows)
-            outstanding += f->has_subscribers() ? f->outstanding() : 0;
-        return outstanding == 0 && expected_all_came();
+        if (busy == 0) return true;
+        collect(nullptr);
+        return monotonic_now() - std::max(result_.total.last_event, start_) > std::max(settings_.drain, second);
     }
 
-    // Open-loop publishers have no credit to settle; there, what the tallies say decides.
-    bool expected_all_came() {
+    // Open-loop publishers have no credit to settle, so the tallies decide.
+    bool has_everything_come() {
         collect(nullptr);
         return result_.total.unique + result_.total.refused >= result_.total.expected;
     }

@@ -42,7 +42,7 @@ std::string tick_text(double value, axis_unit unit) {
     }
     if (value >= 1e6) return decimal_text(value / 1e6, value < 1e7 ? 1 : 0) + "M";
     if (value >= 1e4) return decimal_text(value / 1e3, 0) + "k";
-    return decimal_text(value, value < 10 && std::floor(value) != value ? 1 : 0);
+    return decimal_text(value, std::floor(value) == value || value >= 10 ? 0 : value < 1 ? 2 : 1);
 }
 
 std::vector<double> ticks(const axis& a) {
@@ -96,9 +96,10 @@ void add_grid(std::string& out, const plot& p, const axis& x, const axis& y) {
                px(y.at(t) + 4) + "'>" + escaped(tick_text(t, p.y_unit)) + "</text>";
     }
     for (const double t : ticks(x)) {
+        const std::string anchor = x.at(t) > width - 2 * right_edge - 10 ? "end" : "middle";  // inside of the picture
         out += "<line class='grid' y1='" + px(top_edge) + "' y2='" + px(height - bottom_edge) + "' x1='" + px(x.at(t)) +
-               "' x2='" + px(x.at(t)) + "'/><text class='tick' text-anchor='middle' x='" + px(x.at(t)) + "' y='" +
-               px(height - bottom_edge + 16) + "'>" + escaped(tick_text(t, p.x_unit)) + "</text>";
+               "' x2='" + px(x.at(t)) + "'/><text class='tick' text-anchor='" + anchor + "' x='" + px(x.at(t)) +
+               "' y='" + px(height - bottom_edge + 16) + "'>" + escaped(tick_text(t, p.x_unit)) + "</text>";
     }
     out += "<text class='axis' text-anchor='middle' x='" + px((left_edge + width - right_edge) / 2) + "' y='" +
            px(height - 8) + "'>" + escaped(p.x_name) + "</text>";

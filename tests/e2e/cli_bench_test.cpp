@@ -116,6 +116,33 @@ TEST_CASE("bench: files are written, and what cannot be written is told") {
     CHECK(has(wrong.err, "Unable to write"));
 }
 
+TEST_CASE("bench: a loss of 1 % by a seed is counted to the message") {
+    process peer({MARTLET_BENCH_PEER, "faulty", "--drop", "1", "--seed", "7"});
+    const std::string port = peer.out().line().substr(std::string("listening on ").size());
+    const auto r = bench({"one2one", "-p", port, "-n", "20000", "--drain", "300ms", "--json", "-"});
+    CHECK_MESSAGE(r.status == 0, r.err);
+    peer.signal(SIGTERM);
+    const std::string counts = peer.out().line_with("dropped");
+    peer.wait();
+
+    const double dropped = std::stod(counts.substr(counts.rfind(' ')));
+    CHECK(dropped > 100);
+    CHECK(number(r.out, "expected") == 20'000);
+    CHECK(number(r.out, "lost") == dropped);
+    CHECK(number(r.out, "duplicates") == 0);
+}
+
+TEST_CASE("bench: through a relay that copies bytes, from many to many") {
+    process peer({MARTLET_BENCH_PEER, "relay"});
+    const std::string port = peer.out().line().substr(std::string("listening on ").size());
+    const auto r = bench({"mesh", "--pubs", "4", "-p", port, "-n", "20000", "-s", "1KiB", "--json", "-", "--strict"});
+    CHECK_MESSAGE(r.status == 0, r.err);
+    CHECK(number(r.out, "expected") == 80'000);
+    CHECK(number(r.out, "lost") == 0);
+    peer.signal(SIGTERM);
+    CHECK(peer.wait() == 0);
+}
+
 TEST_CASE("bench: Ctrl-C ends the run with the report so far") {
     process p({martlet_tool(), "bench", "run", "one2one", "--embedded", "-r", "500", "-z", "600s", "--warmup", "0",
                "--interval", "100ms"});
