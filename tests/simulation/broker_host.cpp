@@ -17,13 +17,19 @@ void world::start_broker() {
     if (what_.mixed_versions || what_.version != protocol_version::v5) {
         broker_options_.receive_maximum = 65'535;  // 3.x clients cannot be told
     }
-    broker_ = std::make_unique<broker_impl::broker_engine>(broker_options_, random_.next(), present(),
-                                                           what_.durable_broker);
+    if (broker_life_ > 1) {
+        wills_.on_restart(now_);
+        for (auto& [name, watch] : sessions_)
+            watch.on_restart(now_);
+    }
+    broker_ =
+        std::make_unique<broker_impl::broker_engine>(broker_options_, random_.next(), present(), what_.durable_broker);
     if (what_.durable_broker && !broker_->restore(broker_disk_.load(), present())) {
         verdict_.report("restore", "broker: rows of the store contradict each other");
     }
     if (broker_life_ > 1) {
-        for (auto& [name, watch] : watches_down_) watch.on_restart();
+        for (auto& [name, watch] : watches_down_)
+            watch.on_restart();
     }
     settle_broker();
 }
@@ -33,11 +39,16 @@ void world::crash_broker() {
     ++faults_;
     broker_is_up_ = false;
     ledger_.on_broker_crash();
+    wills_.on_crash(now_);
+    retained_.on_crash(now_);
+    for (auto& [name, watch] : sessions_)
+        watch.on_crash(now_);
     if (tracing_) chart_ += "            broker crashes\n";
     broker_disk_.crash(random_.below(broker_disk_.pending() + 1));
     for (std::uint32_t number = 0; number != links_.size(); ++number) {
         link& l = links_[number];
         l.peer.reset();
+        l.is_over = true;
         if (l.broker_end_open) {
             l.broker_end_open = false;
             break_link(number);
@@ -67,6 +78,7 @@ void world::settle_broker() {
                 const auto number = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(item.owner));
                 link& l = links_[number];
                 l.closing = item.closing;
+                if (l.closing) connection_over(number);
                 if (item.reading && !l.broker_reads) {
                     l.broker_reads = true;
                     schedule(now_, event_kind::arrival, number, 0);
@@ -77,8 +89,7 @@ void world::settle_broker() {
     }
     const steady_time deadline = broker_->next_deadline();
     if (deadline != never) {
-        const sim_time at =
-            std::max(now_, static_cast<sim_time>((deadline - present().steady).count()) + now_);
+        const sim_time at = std::max(now_, static_cast<sim_time>((deadline - present().steady).count()) + now_);
         if (broker_timer_at_ < now_ || at < broker_timer_at_) {
             broker_timer_at_ = at;
             schedule(at, event_kind::broker_timer, 0, broker_life_);
@@ -104,6 +115,9 @@ void world::write_down(std::uint32_t number, core::output& out) {
     if (out.empty() && l.closing && l.broker_end_open) {
         // Closed in order: the client gets what is under way, then the end.
         l.broker_end_open = false;
+        if (l.taken_over && l.accepted && l.version == protocol_version::v5 && !l.said_taken_over) {
+            verdict_.report("MQTT-3.1.4-3", clients_[l.client].name + ": taken over without DISCONNECT 0x8E");
+        }
         schedule(now_ + what_.latency_max * 2, event_kind::link_closed_at_client, number);
         schedule(now_, event_kind::link_gone_at_broker, number);
     }

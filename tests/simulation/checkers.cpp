@@ -1,8 +1,22 @@
 #include "simulation/checkers.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace martlet::simulation {
+
+std::optional<std::pair<std::size_t, std::uint64_t>> parse_payload(std::string_view payload) {
+    const auto slash = payload.find('/');
+    if (payload.empty() || payload[0] != 'p' || slash == std::string_view::npos) return std::nullopt;
+    std::size_t publisher = 0;
+    std::uint64_t sequence = 0;
+    const char* const end = payload.data() + payload.size();
+    if (std::from_chars(payload.data() + 1, payload.data() + slash, publisher).ec != std::errc() ||
+        std::from_chars(payload.data() + slash + 1, end, sequence).ptr != end) {
+        return std::nullopt;
+    }
+    return std::pair{publisher, sequence};
+}
 
 // ---- sender_watch
 
@@ -92,9 +106,9 @@ void packet_tap::feed(std::string_view bytes) {
 
 // ---- delivery_ledger
 
-void delivery_ledger::on_submitted(std::size_t publisher, std::uint64_t sequence, qos quality) {
+void delivery_ledger::on_submitted(std::size_t publisher, std::uint64_t sequence, qos quality, bool retain) {
     const key k{publisher, sequence};
-    submitted_[k] = {quality, false};
+    submitted_[k] = {quality, retain, false};
     for (auto& [number, r] : readers_) {
         if (r.active) r.owed_from.insert(k);
     }
@@ -108,24 +122,22 @@ void delivery_ledger::excuse(std::size_t publisher, std::uint64_t sequence) {
     submitted_[{publisher, sequence}].excused = true;
 }
 
-void delivery_ledger::excuse_losses_of(std::size_t subscriber) { readers_[subscriber].losses_excused = true; }
-
 void delivery_ledger::subscribed(std::size_t subscriber, qos granted) {
     readers_[subscriber].active = true;
     readers_[subscriber].granted = granted;
 }
 
 void delivery_ledger::session_lost(std::size_t subscriber) {
-    readers_[subscriber].losses_excused = true;
-    ++readers_[subscriber].repeats_excused;
+    readers_[subscriber].active = false;
+    readers_[subscriber].owed_from.clear();
 }
 
 void delivery_ledger::on_received(std::size_t subscriber, std::size_t publisher, std::uint64_t sequence, qos quality,
                                   qos granted) {
     ++received_count_;
     const key k{publisher, sequence};
-    const std::string name = "subscriber " + std::to_string(subscriber) + ", message " + std::to_string(publisher) + "/" +
-                             std::to_string(sequence);
+    const std::string name = "subscriber " + std::to_string(subscriber) + ", message " + std::to_string(publisher) +
+                             "/" + std::to_string(sequence);
     const auto sent = submitted_.find(k);
     if (sent == submitted_.end()) return verdict_->report("MQTT-3.3.2-3", name + ": was never published");
     reader& r = readers_[subscriber];
@@ -134,20 +146,22 @@ void delivery_ledger::on_received(std::size_t subscriber, std::size_t publisher,
     }
     receipt& known = r.received[k];
     if (++known.count == 1) {
-        std::uint64_t& last = r.last[{publisher, sent->second.quality}];
+        std::uint64_t& last = r.last[{publisher, sent->second.retain, sent->second.quality}];
         // Of QoS 1 forwarded at QoS 0 the first copy may be lost, and the publisher's repetition come later.
-        const bool ordered = sent->second.quality != qos::at_least_once || quality != qos::at_most_once;
-        if (sequence < last && ordered && r.repeats_excused == 0) {
+        // And what was published before the subscription, and comes again, was new to others then.
+        const bool ordered =
+            (sent->second.quality != qos::at_least_once || quality != qos::at_most_once) && r.owed_from.contains(k);
+        if (sequence < last && ordered) {
             verdict_->report("MQTT-4.6.0-5", name + ": after " + std::to_string(last));
         }
-        last = std::max(last, sequence);
+        if (ordered) last = std::max(last, sequence);
         return;
     }
     if (sent->second.quality == qos::at_most_once) verdict_->report("MQTT-4.3.1-1", name + ": QoS 0 came twice");
     // QoS 1 may come again without DUP: the publisher's repetition is a message of its own for the broker.
     // A broker that crashes before it stored a QoS 2 message may have sent QoS 0 copies of it, which wait for nothing.
     const bool once = quality == qos::exactly_once || (quality == qos::at_most_once && !broker_crashed_);
-    if (sent->second.quality == qos::exactly_once && once && known.count > 1 + r.repeats_excused) {
+    if (sent->second.quality == qos::exactly_once && once && known.count > 1) {
         verdict_->report("MQTT-4.3.3-10", name + ": QoS 2 came " + std::to_string(known.count) + " times");
     }
 }
@@ -156,16 +170,18 @@ void delivery_ledger::take_back(std::size_t subscriber, std::size_t publisher, s
     reader& r = readers_[subscriber];
     receipt& known = r.received[{publisher, sequence}];
     if (known.count != 0) --known.count;
-    const qos quality = submitted_[{publisher, sequence}].quality;
-    std::uint64_t& last = r.last[{publisher, quality}];
+    const message& back = submitted_[{publisher, sequence}];
+    std::uint64_t& last = r.last[{publisher, back.retain, back.quality}];
     last = 0;
     for (const auto& [k, got] : r.received) {
-        if (k.first == publisher && got.count != 0 && submitted_[k].quality == quality) last = k.second;
+        const message& m = submitted_[k];
+        const bool same = k.first == publisher && m.quality == back.quality && m.retain == back.retain;
+        if (same && got.count != 0 && r.owed_from.contains(k)) last = k.second;
     }
 }
 
 bool delivery_ledger::is_missing(const reader& r, const key& k, const message& m) const {
-    if (m.excused || r.losses_excused || martlet::min(m.quality, r.granted) == qos::at_most_once) return false;
+    if (m.excused || martlet::min(m.quality, r.granted) == qos::at_most_once) return false;
     const auto found = r.received.find(k);
     return found == r.received.end() || found->second.count == 0;
 }

@@ -11,12 +11,18 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 namespace martlet::simulation {
+
+/// Publisher and number of a message, which is all that its payload says.
+[[nodiscard]] std::optional<std::pair<std::size_t, std::uint64_t>> parse_payload(std::string_view payload);
 
 /// A broken promise: which rule, and what happened.
 struct violation {
@@ -94,22 +100,20 @@ class delivery_ledger {
 public:
     explicit delivery_ledger(verdict& to) : verdict_(&to) {}
 
-    /// A publisher accepted a message for sending. `must_arrive`: false if a stated policy or crash may lose it.
-    void on_submitted(std::size_t publisher, std::uint64_t sequence, qos quality);
+    /// A publisher accepted a message for sending. `retain`: to its topic of retained messages.
+    void on_submitted(std::size_t publisher, std::uint64_t sequence, qos quality, bool retain);
     /// The operation completed: from now on it must arrive, whatever crashes (QoS 1 and 2).
     void on_completed(std::size_t publisher, std::uint64_t sequence);
     /// It may be lost, but not arrive twice: its publisher crashed before it was stored.
     void excuse(std::size_t publisher, std::uint64_t sequence);
-    /// All messages may be lost from here on (a broker without a store restarted), but order and number stay checked.
-    void excuse_losses_of(std::size_t subscriber);
-
     /// A subscriber's application got a message. `granted`: of its subscription.
     void on_received(std::size_t subscriber, std::size_t publisher, std::uint64_t sequence, qos quality, qos granted);
     /// The subscriber's application forgets it: it crashed before the acknowledgement was stored.
     void take_back(std::size_t subscriber, std::size_t publisher, std::uint64_t sequence);
     /// From this message on the subscriber is owed what is published.
     void subscribed(std::size_t subscriber, qos granted);
-    /// A subscriber's session was lost: what was under way may be lost, and may come again with the next one.
+    /// A subscriber's session was lost, and with it what was under way. What is published after it has subscribed again
+    /// is owed again.
     void session_lost(std::size_t subscriber);
     void on_broker_crash() noexcept { broker_crashed_ = true; }
 
@@ -124,6 +128,7 @@ private:
     using key = std::pair<std::size_t, std::uint64_t>;  // publisher, sequence
     struct message {
         qos quality{};
+        bool retain = false;
         bool excused = false;
     };
     struct receipt {
@@ -132,11 +137,9 @@ private:
     struct reader {
         bool active = false;
         qos granted{};
-        bool losses_excused = false;
-        unsigned repeats_excused = 0;
         std::set<key> owed_from;
         std::map<key, receipt> received;
-        std::map<std::pair<std::size_t, qos>, std::uint64_t> last;  // first arrivals only
+        std::map<std::tuple<std::size_t, bool, qos>, std::uint64_t> last;  // by topic and QoS; first arrivals only
     };
     [[nodiscard]] bool is_missing(const reader& r, const key& k, const message& m) const;
 

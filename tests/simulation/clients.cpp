@@ -2,7 +2,7 @@
 #include "simulation/world.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <tuple>
 
 namespace martlet::simulation {
 
@@ -14,19 +14,6 @@ public:
     void load(load_handler) override {}
     void commit(core::change_batch, commit_handler) override {}
 };
-
-std::optional<std::pair<std::size_t, std::uint64_t>> parse(std::string_view payload) {
-    const auto slash = payload.find('/');
-    if (payload.empty() || payload[0] != 'p' || slash == std::string_view::npos) return std::nullopt;
-    std::size_t publisher = 0;
-    std::uint64_t sequence = 0;
-    const char* const end = payload.data() + payload.size();
-    if (std::from_chars(payload.data() + 1, payload.data() + slash, publisher).ec != std::errc() ||
-        std::from_chars(payload.data() + slash + 1, end, sequence).ptr != end) {
-        return std::nullopt;
-    }
-    return std::pair{publisher, sequence};
-}
 
 }  // namespace
 
@@ -43,13 +30,26 @@ void world::start_client(std::uint32_t i) {
         c.options.reconnect.delay_max = std::chrono::milliseconds(500);
         c.options.version = what_.version;
         if (what_.mixed_versions) {
-            constexpr protocol_version all[] = {protocol_version::v3_1, protocol_version::v3_1_1,
-                                                protocol_version::v5};
+            constexpr protocol_version all[] = {protocol_version::v3_1, protocol_version::v3_1_1, protocol_version::v5};
             c.options.version = all[random_.below(3)];
         }
         if (what_.tiny_windows) {
             c.options.receive_maximum = static_cast<std::uint16_t>(random_.between(1, 5));
             c.options.inflight_max = static_cast<std::uint16_t>(random_.between(1, 5));
+        }
+        if (what_.session_expiry && is_subscriber(i) && c.options.version == protocol_version::v5) {
+            c.options.session_expiry = std::chrono::seconds(random_.between(1, 3));
+        }
+        if (what_.wills && !is_subscriber(i)) {
+            // No delay where the broker may forget that it has published a will: then it may be cancelled as well.
+            const bool delayed =
+                c.options.version == protocol_version::v5 && !what_.broker_restarts && random_.chance(50);
+            will_options& w = c.options.will.emplace();
+            w.topic = "w/" + std::to_string(i);
+            w.payload = "w" + std::to_string(i);
+            w.qos = static_cast<qos>(random_.below(3));
+            w.delay = std::chrono::seconds(delayed ? random_.between(1, 2) : 0);
+            wills_.set_will(i, w.qos, std::chrono::microseconds(w.delay).count());
         }
         c.durable = what_.durable_clients;
         if (c.durable) c.options.store = std::make_shared<marked_store>();
@@ -77,7 +77,11 @@ void world::start_client(std::uint32_t i) {
     if (is_subscriber(i)) {
         c.stream = std::make_shared<detail::stream_state>(inbox_limits{});
         c.stream->filters = {"s/+"};
-        c.stream->requests = {{c.stream->filters[0], c.granted, false, false, retain_handling::send}};
+        if (what_.retained) c.stream->filters.push_back("r/+");
+        if (what_.wills) c.stream->filters.push_back("w/+");
+        for (const std::string& filter : c.stream->filters) {
+            c.stream->requests.push_back({filter, c.granted, false, false, retain_handling::send});
+        }
         (void)c.engine->subscribe(c.stream, 0x5000'0000u + c.life);
     }
     settle_client(i);
@@ -92,15 +96,11 @@ void world::crash_client(std::uint32_t i) {
     std::erase_if(c.open, [&](const auto& entry) {
         // Nothing of it has left if it was not stored: it is gone with the process. (Or its PUBREC came: delivered.)
         const pending_publish& p = entry.second;
-        const bool stored =
-            p.quality != qos::at_most_once && c.storage.has_outgoing(core::session_key{1}, p.payload);
+        const bool stored = p.quality != qos::at_most_once && c.storage.has_outgoing(core::session_key{1}, p.payload);
         if (!stored) ledger_.excuse(i, p.sequence);
         return !stored;
     });
-    for (const auto& [key, id] : c.taken) {
-        if (!c.storage.has_received(core::session_key{1}, id)) ledger_.take_back(i, key.first, key.second);
-    }
-    c.taken.clear();
+    forget_unacknowledged(i);
     if (c.link != ~0u) break_link(c.link);
     c.link = ~0u;
     c.engine.reset();
@@ -127,52 +127,50 @@ void world::settle_client(std::uint32_t i) {
             again = true;
             using kind = detail::link_action::kind_type;
             switch (action.kind) {
-            case kind::ask_credentials:
-            case kind::begin_authentication:
-            case kind::go_on_authenticating: break;  // these clients have neither
-            case kind::dial:
-                ++c.attempt;
-                schedule(now_ + static_cast<sim_time>(random_.between(100, 1'000)), event_kind::dial_done, i, c.attempt);
-                break;
-            case kind::cut:
-                ++c.attempt;
-                if (c.link != ~0u) break_link(c.link);
-                c.link = ~0u;
-                engine.release_link();
-                break;
-            case kind::abandon:
-            case kind::close:
-                flush_client(i, true);
-                if (c.link != ~0u) {
-                    link& l = links_[c.link];
-                    l.client_end_open = false;
-                    schedule(now_ + what_.latency_max * 2, event_kind::link_closed_at_broker, c.link);
-                }
-                c.link = ~0u;
-                if (action.kind == kind::abandon) {
+                case kind::ask_credentials:
+                case kind::begin_authentication:
+                case kind::go_on_authenticating: break;  // these clients have neither
+                case kind::dial:
+                    ++c.attempt;
+                    schedule(now_ + static_cast<sim_time>(random_.between(100, 1'000)), event_kind::dial_done, i,
+                             c.attempt);
+                    break;
+                case kind::cut:
+                    ++c.attempt;
+                    if (c.link != ~0u) break_link(c.link);
+                    c.link = ~0u;
                     engine.release_link();
-                } else {
-                    engine.on_link_closed({});
-                }
-                break;
-            case kind::resume:
-                c.reading = true;
-                if (c.link != ~0u) schedule(now_, event_kind::arrival, c.link, 1);
-                break;
-            case kind::finished:
-                // A session taken over by ourselves through another link: the process goes on.
-                if (!engine.is_running()) (void)engine.start();
-                break;
+                    break;
+                case kind::abandon:
+                case kind::close:
+                    flush_client(i, true);
+                    if (c.link != ~0u) {
+                        link& l = links_[c.link];
+                        l.client_end_open = false;
+                        schedule(now_ + what_.latency_max * 2, event_kind::link_closed_at_broker, c.link);
+                    }
+                    c.link = ~0u;
+                    if (action.kind == kind::abandon) {
+                        engine.release_link();
+                    } else {
+                        engine.on_link_closed({});
+                    }
+                    break;
+                case kind::resume:
+                    c.reading = true;
+                    if (c.link != ~0u) schedule(now_, event_kind::arrival, c.link, 1);
+                    break;
+                case kind::finished:
+                    // A session taken over by ourselves through another link: the process goes on.
+                    if (!engine.is_running()) (void)engine.start();
+                    break;
             }
         }
         std::vector<detail::operation_outcome> outcomes;
         engine.take_outcomes(outcomes);
         for (const auto& o : outcomes) {
             if (o.who >= 0x5000'0000u) {
-                if (!o.error && c.stream && !c.subscribed) {
-                    c.subscribed = true;
-                    ledger_.subscribed(i, c.granted);
-                }
+                if (!o.error) c.subscribed = true;
                 continue;
             }
             const auto found = c.open.find(o.who);
@@ -188,16 +186,12 @@ void world::settle_client(std::uint32_t i) {
         engine.take_woken(woken);
         if (!woken.empty() && c.stream && !c.take_scheduled) {
             c.take_scheduled = true;
-            const sim_time pause = what_.slow_readers && !healed_ ? static_cast<sim_time>(random_.between(1, 300'000)) : 0;
+            const sim_time pause =
+                what_.slow_readers && !healed_ ? static_cast<sim_time>(random_.between(1, 300'000)) : 0;
             schedule(now_ + pause, event_kind::take, i, c.life);
         }
         client_event told;
-        while (engine.take_event(told)) {
-            if (told.kind == client_event::kind_type::session_lost && is_subscriber(i)) {
-                ledger_.session_lost(i);
-                c.taken.clear();
-            }
-        }
+        while (engine.take_event(told)) {}
     }
     const steady_time deadline = engine.next_deadline();
     if (deadline != never) {
@@ -221,8 +215,8 @@ void world::flush_client(std::uint32_t i, bool all) {
         if (!all) n = std::min(n, l.up.room());
         const std::string_view piece = views[0].substr(0, n);
         l.sent_up->feed(piece);
-        const sim_time at =
-            l.up.send(piece, now_, static_cast<sim_time>(random_.between(1, static_cast<std::uint64_t>(what_.latency_max))));
+        const sim_time at = l.up.send(
+            piece, now_, static_cast<sim_time>(random_.between(1, static_cast<std::uint64_t>(what_.latency_max))));
         schedule(at, event_kind::arrival, c.link, 0);
         out.consume(n);
     }
@@ -235,13 +229,21 @@ void world::publish(std::uint32_t i) {
     schedule(now_ + static_cast<sim_time>(random_.between(1'000, 200'000)), event_kind::publish, i);
     if (!c.up) return;
     const std::uint64_t sequence = ++c.published;
-    const auto quality = static_cast<qos>(random_.below(3));
+    auto quality = static_cast<qos>(random_.below(3));
+    const bool retain = what_.retained && random_.chance(30);
+    const std::string topic = (retain ? "r/" : "s/") + std::to_string(i);
+    c.engine->set_time(present());
+    if (retain && random_.chance(20)) {  // deletes; nothing tells two of them apart, so at QoS 2 none could be missed
+        quality = martlet::min(quality, qos::at_least_once);
+        bool at_once = false;
+        core::outgoing empty{core::outgoing_message::create(topic, {}, quality, true), {}, 0, quality, true};
+        (void)c.engine->publish(std::move(empty), at_once);
+        return settle_client(i);
+    }
     std::string payload = "p" + std::to_string(i) + "/" + std::to_string(sequence);
     const core::token token = c.next_token++;
-    core::outgoing what{core::outgoing_message::create("s/" + std::to_string(i), payload, quality, false), {}, token,
-                        quality, false};
-    ledger_.on_submitted(i, sequence, quality);
-    c.engine->set_time(present());
+    core::outgoing what{core::outgoing_message::create(topic, payload, quality, retain), {}, token, quality, retain};
+    ledger_.on_submitted(i, sequence, quality, retain);
     bool sent_at_once = false;
     if (c.engine->publish(std::move(what), sent_at_once)) {
         ledger_.excuse(i, sequence);
@@ -260,13 +262,7 @@ void world::take(std::uint32_t i) {
     for (;;) {
         c.engine->acknowledge_taken(c.stream.get());
         if (c.stream->box.empty() || left-- == 0) break;
-        const message m = c.stream->box.take();
-        if (const auto key = parse(m.text())) {
-            ledger_.on_received(i, key->first, key->second, m.qos(), c.granted);
-            if (m.qos() == qos::exactly_once) c.taken.push_back({*key, m.packet_id()});
-        } else {
-            verdict_.report("MQTT-3.3.2", c.name + ": a payload that nobody published: " + std::string(m.text()));
-        }
+        on_message(i, c.stream->box.take());
     }
     c.engine->after_take(c.stream.get());
     if (!c.stream->box.empty() && !c.take_scheduled) {
@@ -274,6 +270,49 @@ void world::take(std::uint32_t i) {
         schedule(now_ + static_cast<sim_time>(random_.between(1, 300'000)), event_kind::take, i, c.life);
     }
     settle_client(i);
+}
+
+void world::on_message(std::uint32_t i, const message& m) {
+    client_host& c = clients_[i];
+    const std::string_view topic = m.topic();
+    const std::string_view payload = m.text();
+    if (topic.starts_with("r/") && payload.empty() && !m.retain()) return;  // one is deleted
+    taken_message got{message_kind::ordinary, 0, 0, m.packet_id()};
+    if (const auto key = parse_payload(payload)) {
+        std::tie(got.publisher, got.sequence) = *key;
+        const std::string number = std::to_string(got.publisher);
+        if (topic != "s/" + number && topic != "r/" + number) {
+            verdict_.report("MQTT-3.3.2", c.name + ": " + std::string(payload) + " by topic " + std::string(topic));
+        }
+        if (m.retain()) {
+            got.kind = message_kind::retained;
+            retained_.on_received(i, got.publisher, got.sequence, m.qos());
+        } else {
+            ledger_.on_received(i, got.publisher, got.sequence, m.qos(), c.granted);
+        }
+    } else if (topic.starts_with("w/") && payload.substr(1) == topic.substr(2) && !m.retain()) {
+        got.kind = message_kind::will;
+        got.publisher = static_cast<std::size_t>(payload[1] - '0');
+        wills_.on_received(i, got.publisher, m.qos(), c.granted);
+    } else {
+        verdict_.report("MQTT-3.3.2", c.name + ": a payload that nobody published: " + std::string(payload));
+        return;
+    }
+    if (m.qos() == qos::exactly_once) c.taken.push_back(got);
+}
+
+// The application crashes: what it took and has not stored as acknowledged will come again.
+void world::forget_unacknowledged(std::uint32_t i) {
+    client_host& c = clients_[i];
+    for (const taken_message& m : c.taken) {
+        if (c.storage.has_received(core::session_key{1}, m.id)) continue;
+        switch (m.kind) {
+            case message_kind::ordinary: ledger_.take_back(i, m.publisher, m.sequence); break;
+            case message_kind::retained: retained_.take_back(i, m.publisher, m.sequence); break;
+            case message_kind::will: wills_.take_back(i, m.publisher); break;
+        }
+    }
+    c.taken.clear();
 }
 
 }  // namespace martlet::simulation

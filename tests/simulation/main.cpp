@@ -13,7 +13,8 @@ namespace {
 
 int fail(const scenario& what, const outcome& end) {
     std::printf("%s\n", what.describe().c_str());
-    for (const violation& v : end.violations) std::printf("VIOLATION %s: %s\n", v.rule.c_str(), v.text.c_str());
+    for (const violation& v : end.violations)
+        std::printf("VIOLATION %s: %s\n", v.rule.c_str(), v.text.c_str());
     std::printf("replay: scripts/simulate --seed %llu --trace\n", static_cast<unsigned long long>(what.seed));
     if (end.chart.empty()) {
         // The packets around the fault: run it again and print the end of the chart.
@@ -63,21 +64,27 @@ int main(int argc, char** argv) {
         return 0;
     }
     const auto started = std::chrono::steady_clock::now();
-    std::uint64_t received = 0;
-    std::uint64_t faults = 0;
+    outcome all;
     double virtual_seconds = 0;
     for (std::uint64_t seed = first; seed != first + count; ++seed) {
         const scenario what = scenario::from_seed(seed);
         const outcome end = world(what, false).run();
         if (!end.ok) return fail(what, end);
-        received += end.received;
-        faults += end.faults;
+        all.received += end.received;
+        all.wills += end.wills;
+        all.retained += end.retained;
+        all.faults += end.faults;
+        all.take_overs += end.take_overs;
+        all.sessions_lost += end.sessions_lost;
         virtual_seconds += static_cast<double>(end.duration) / 1e6;
     }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
-    std::printf("seeds=%llu violations=0 faults=%llu received=%llu virtual_hours=%.1f seconds=%.1f seeds_per_second=%.0f\n",
-                static_cast<unsigned long long>(count), static_cast<unsigned long long>(faults),
-                static_cast<unsigned long long>(received), virtual_seconds / 3600, took.count(),
-                static_cast<double>(count) / took.count());
+    const auto number = [](std::uint64_t n) { return static_cast<unsigned long long>(n); };
+    std::printf(
+        "seeds=%llu violations=0 faults=%llu take_overs=%llu sessions_lost=%llu received=%llu wills=%llu "
+        "retained=%llu virtual_hours=%.1f seconds=%.1f seeds_per_second=%.0f\n",
+        number(count), number(all.faults), number(all.take_overs), number(all.sessions_lost), number(all.received),
+        number(all.wills), number(all.retained), virtual_seconds / 3600, took.count(),
+        static_cast<double>(count) / took.count());
     return 0;
 }

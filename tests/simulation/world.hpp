@@ -2,13 +2,16 @@
 // virtual clock. Everything that happens is decided by the seed; nothing reads a clock, a thread or an address.
 #pragma once
 
+#include "broker/broker_engine.hpp"
+#include "client/client_engine.hpp"
 #include "simulation/checkers.hpp"
 #include "simulation/network.hpp"
 #include "simulation/random.hpp"
+#include "simulation/retained.hpp"
+#include "simulation/scenario.hpp"
+#include "simulation/session_watch.hpp"
 #include "simulation/storage.hpp"
-
-#include "broker/broker_engine.hpp"
-#include "client/client_engine.hpp"
+#include "simulation/wills.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -21,39 +24,16 @@
 
 namespace martlet::simulation {
 
-/// What happens in one seed. Drawn from it, or set by a test.
-struct scenario {
-    std::uint64_t seed = 1;
-    std::size_t publishers = 3;
-    std::size_t subscribers = 3;
-    std::size_t messages = 50;          ///< in all
-    protocol_version version = protocol_version::v5;
-    bool mixed_versions = false;
-    bool durable_clients = false;
-    bool durable_broker = false;
-    bool cuts = false;
-    bool silence = false;               ///< half-open links
-    bool slow_readers = false;
-    bool client_restarts = false;       ///< of durable clients
-    bool broker_restarts = false;       ///< of a durable broker
-    bool take_overs = false;
-    bool session_expiry = false;        ///< subscribers stay away until their session is gone
-    bool tiny_windows = false;
-    bool wills = false;
-    bool retained = false;
-    std::uint32_t piece_max = 1400;     ///< bytes that arrive together
-    sim_time latency_max = 5'000;
-
-    [[nodiscard]] static scenario from_seed(std::uint64_t seed);
-    [[nodiscard]] std::string describe() const;
-};
-
 /// How a seed ended.
 struct outcome {
     bool ok = true;
     std::vector<violation> violations;
-    std::uint64_t received = 0;
+    std::uint64_t received = 0;  ///< messages, all kinds
+    std::uint64_t wills = 0;     ///< among them
+    std::uint64_t retained = 0;  ///< among them
     std::uint64_t faults = 0;
+    std::uint64_t take_overs = 0;     ///< connections
+    std::uint64_t sessions_lost = 0;  ///< of subscribers
     sim_time duration = 0;
     std::string chart;  ///< the packets, if a trace was asked for
 };
@@ -67,14 +47,14 @@ public:
 private:
     // -- time
     enum class event_kind : std::uint8_t {
-        arrival,        // link, direction
-        dial_done,      // client, attempt
-        client_timer,   // client
+        arrival,       // link, direction
+        dial_done,     // client, attempt
+        client_timer,  // client
         broker_timer,
         client_disk,
         broker_disk,
-        publish,        // publisher
-        take,           // subscriber
+        publish,  // publisher
+        take,     // subscriber
         fault,
         client_up,
         broker_up,
@@ -105,19 +85,29 @@ private:
         bool client_end_open = true;
         bool broker_end_open = true;
         bool broken = false;
-        bool up_finished = false;    // the client closed after what is under way
+        bool up_finished = false;  // the client closed after what is under way
         bool down_finished = false;
         bool broker_reads = true;
-        std::string unread_down;     // arrived, the client does not read
+        std::string unread_down;  // arrived, the client does not read
         std::uint16_t client_receive_maximum = 65'535;
         std::uint16_t broker_receive_maximum = 65'535;
         bool clean_start = true;
         protocol_version version = protocol_version::v5;
         std::optional<broker_impl::peer_id> peer;
-        bool closing = false;        // the broker wants it closed when all is written
+        bool closing = false;     // the broker wants it closed when all is written
+        bool is_over = false;     // the broker has no connection there any more, whatever still arrives
+        bool accepted = false;    // CONNACK left
+        bool taken_over = false;  // its client came by another link
+        bool said_taken_over = false;
         std::unique_ptr<packet_tap> sent_up, sent_down, arrived_up, arrived_down;
     };
     void break_link(std::uint32_t number);
+    void connection_over(std::uint32_t number);
+    void on_arrived_up(std::uint32_t number, const packet& p);
+    void on_connect(std::uint32_t number, const packets::connect& packet);
+    void on_connack_sent(link& l, std::uint32_t number, const packets::connack& packet);
+    void on_arrived_down(std::uint32_t number, const packet& p);
+    void check_links();
     void deliver_up(std::uint32_t number);
     void deliver_down(std::uint32_t number);
     void tap(link& l, std::uint32_t number);
@@ -129,6 +119,13 @@ private:
         std::string payload;
         qos quality;
     };
+    enum class message_kind : std::uint8_t { ordinary, retained, will };
+    struct taken_message {
+        message_kind kind;
+        std::size_t publisher;
+        std::uint64_t sequence;
+        packet_id id;
+    };
     struct client_host {
         std::string name;
         client_options options;
@@ -136,11 +133,16 @@ private:
         disk storage;
         bool up = false;
         bool durable = false;
-        std::uint32_t life = 0;         // of the process
+        std::uint32_t life = 0;  // of the process
         std::uint32_t attempt = 0;
         std::uint32_t link = ~0u;
         bool reading = true;
         sim_time timer_at = -1;
+        sim_time away_until = 0;  // cannot connect before
+        // as the broker sees it
+        std::uint32_t at_broker = ~0u;  // link of its last CONNECT that came
+        std::uint32_t accepted = ~0u;   // link of the last CONNACK that left
+        bool was_connected = false;
         // publisher
         std::uint64_t published = 0;
         std::uint64_t to_publish = 0;
@@ -151,7 +153,7 @@ private:
         bool subscribed = false;
         bool take_scheduled = false;
         qos granted = qos::exactly_once;
-        std::deque<std::pair<std::pair<std::size_t, std::uint64_t>, packet_id>> taken;  // not yet stored as acknowledged
+        std::deque<taken_message> taken;  // at QoS 2, not yet stored as acknowledged
     };
     void start_client(std::uint32_t i);
     void crash_client(std::uint32_t i);
@@ -159,6 +161,8 @@ private:
     void flush_client(std::uint32_t i, bool all);
     void publish(std::uint32_t i);
     void take(std::uint32_t i);
+    void on_message(std::uint32_t i, const message& m);
+    void forget_unacknowledged(std::uint32_t i);
     [[nodiscard]] bool is_subscriber(std::uint32_t i) const noexcept { return i >= what_.publishers; }
 
     // -- broker
@@ -173,6 +177,8 @@ private:
 
     // -- faults
     void inject();
+    void move_client(std::uint32_t i);
+    [[nodiscard]] bool all_here() const;
     void heal();
     [[nodiscard]] bool quiet() const;
 
@@ -187,6 +193,9 @@ private:
     std::deque<client_host> clients_;
     std::map<std::string, sender_watch> watches_up_;    // by client id: what the client sends
     std::map<std::string, sender_watch> watches_down_;  // what the broker sends to it
+    std::map<std::string, session_watch> sessions_;
+    will_ledger wills_;
+    retained_ledger retained_;
     broker_options broker_options_;
     std::unique_ptr<broker_impl::broker_engine> broker_;
     std::uint32_t broker_life_ = 0;
@@ -195,6 +204,8 @@ private:
     sim_time broker_timer_at_ = -1;
     bool healed_ = false;
     std::uint64_t faults_ = 0;
+    std::uint64_t take_overs_ = 0;
+    std::uint64_t sessions_lost_ = 0;
     bool tracing_;
     std::string chart_;
 };
