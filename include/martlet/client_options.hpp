@@ -289,7 +289,7 @@ struct client_event {
         lost,            ///< `cause`, `text`: an open connection ended
         retry_in,        ///< `delay`: the next attempt
         session_lost,    ///< the server had no session although we expected one
-        resubscribed,    ///< `count` filters were restored after session_lost
+        resubscribed,    ///< `count` filters were restored after session_lost, or after a CONNECT without an answer
         resubscribe_refused,  ///< `text`: a filter, `cause`: why; its subscription has ended
         messages_dropped,     ///< `count` received messages were dropped by a stated policy; `text` says which
         queue_dropped,        ///< `count` outgoing messages were dropped by the queue's policy, or expired

@@ -159,6 +159,7 @@ void client_engine::send_connect() {
         if (!options_.request_problem_information) packet.properties.request_problem_information = false;
     }
     connection_->connect(packet, session_);
+    ++unanswered_;
     settle();
 }
 
@@ -185,8 +186,12 @@ void client_engine::on_connected(const packets::connack& connack) {
     if (!has_session) {
         if (session_expected_) tell(client_event::kind_type::session_lost);
         shared_receipts_.clear();
-        renew_subscriptions();
+        renew_subscriptions(false);
+    } else if (unanswered_ > 1) {
+        // An earlier CONNECT whose CONNACK did not come may have begun this session: one without our subscriptions.
+        renew_subscriptions(true);
     }
+    unanswered_ = 0;
     connected_before_ = true;
     session_expected_ = version_ == protocol_version::v5 ? info_->session_expiry_interval != 0
                                                          : options_.session == session_mode::resume;

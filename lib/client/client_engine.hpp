@@ -169,6 +169,7 @@ private:
         std::vector<owned_user_property> properties;
         bool is_sent = false;
         bool is_renewal = false;  // after session_lost
+        bool may_exist = false;   // a renewal of what the server may have all the same
     };
 
     // client_connect.cpp: what is said at the beginning
@@ -214,7 +215,7 @@ private:
     [[nodiscard]] error_code send(std::uint64_t id, request& r);
     void on_suback(std::uint64_t id, const packets::suback& suback);
     void on_unsuback(std::uint64_t id, const packets::unsuback& unsuback);
-    void renew_subscriptions();
+    void renew_subscriptions(bool may_exist);
     void unsubscribed(std::string_view filter);
     void end(const stream_state_ptr& stream, error_code why);
     void give_back(stream_state& stream);
@@ -257,6 +258,7 @@ private:
     bool version_is_known_ = false;  // given, or negotiated
     bool connected_before_ = false;  // in this run
     bool session_expected_ = false;  // the server should have one
+    unsigned unanswered_ = 0;        // CONNECTs since the last CONNACK: each may have begun a new session
     bool is_draining_ = false;
     std::string client_id_;
     steady_time opened_{};

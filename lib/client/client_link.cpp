@@ -123,6 +123,7 @@ void client_engine::on_dialed() {
 }
 
 void client_engine::on_refused(const packets::connack& connack) {
+    --unanswered_;  // and the session is as it was
     const auto reason = connack.reason;
     const bool has_older = version_ == protocol_version::v5 || !client_id_.empty();  // 3.1 needs a client id
     if (reason == reason_code::unsupported_protocol_version && has_older && try_other_version()) return;

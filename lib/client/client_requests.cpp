@@ -149,7 +149,12 @@ error_code client_engine::send(std::uint64_t id, request& r) {
         properties.push_back({name, value});
     packets::subscribe packet;
     for (std::size_t i = 0; i < stream.requests.size(); ++i) {
-        if (!r.is_renewal || stream.live[i]) packet.subscriptions.push_back(stream.requests[i]);
+        if (r.is_renewal && !stream.live[i]) continue;
+        auto wanted = stream.requests[i];
+        if (r.may_exist && wanted.retain_handling == retain_handling::send) {
+            wanted.retain_handling = retain_handling::send_if_new;  // retained messages came with the first one
+        }
+        packet.subscriptions.push_back(wanted);
     }
     packet.properties.user_properties = properties;
     if (connection_->peer().subscription_identifier_available) {
@@ -158,13 +163,13 @@ error_code client_engine::send(std::uint64_t id, request& r) {
     return connection_->subscribe(std::move(packet), id);
 }
 
-void client_engine::renew_subscriptions() {
+void client_engine::renew_subscriptions(bool may_exist) {
     std::erase_if(requests_, [](const auto& entry) { return entry.second.is_renewal; });
     renewals_ = 0;
     renewed_filters_ = 0;
     for (const auto& stream : routes_.streams()) {
         if (stream->phase != stream_state::phase_type::open || stream->granted.empty()) continue;
-        requests_.emplace(next_request_++, request{0, stream, {}, {}, false, true});
+        requests_.emplace(next_request_++, request{0, stream, {}, {}, false, true, may_exist});
         ++renewals_;
     }
 }

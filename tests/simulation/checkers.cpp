@@ -127,7 +127,8 @@ void delivery_ledger::subscribed(std::size_t subscriber, qos granted) {
     readers_[subscriber].granted = granted;
 }
 
-void delivery_ledger::session_lost(std::size_t subscriber) {
+void delivery_ledger::session_lost(std::size_t subscriber, bool unseen) {
+    readers_[subscriber].may_hide = unseen;
     readers_[subscriber].active = false;
     readers_[subscriber].owed_from.clear();
 }
@@ -182,6 +183,7 @@ void delivery_ledger::take_back(std::size_t subscriber, std::size_t publisher, s
 
 bool delivery_ledger::is_missing(const reader& r, const key& k, const message& m) const {
     if (m.excused || martlet::min(m.quality, r.granted) == qos::at_most_once) return false;
+    if (r.may_hide && martlet::min(m.quality, r.granted) == qos::exactly_once) return false;
     const auto found = r.received.find(k);
     return found == r.received.end() || found->second.count == 0;
 }

@@ -114,7 +114,9 @@ public:
     void subscribed(std::size_t subscriber, qos granted);
     /// A subscriber's session was lost, and with it what was under way. What is published after it has subscribed again
     /// is owed again.
-    void session_lost(std::size_t subscriber);
+    /// If it could not see that (`unseen`), ids of the lost session may hide QoS 2 messages of the new one: MQTT has no
+    /// means against it.
+    void session_lost(std::size_t subscriber, bool unseen);
     void on_broker_crash() noexcept { broker_crashed_ = true; }
 
     /// At the end, when nothing moves any more.
@@ -136,6 +138,7 @@ private:
     };
     struct reader {
         bool active = false;
+        bool may_hide = false;
         qos granted{};
         std::set<key> owed_from;
         std::map<key, receipt> received;

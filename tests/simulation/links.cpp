@@ -86,8 +86,10 @@ void world::on_arrived_up(std::uint32_t number, const packet& p) {
         const auto key = parse_payload(publish->payload);
         retained_.on_published(l.client, key ? key->second : 0, publish->qos, now_);
     }
-    if (std::holds_alternative<packets::subscribe>(p))
-        retained_.on_subscribe(l.client, clients_[l.client].granted, now_);
+    if (const auto* subscribe = std::get_if<packets::subscribe>(&p)) {
+        const bool if_new = subscribe->subscriptions[0].retain_handling == retain_handling::send_if_new;
+        retained_.on_subscribe(l.client, clients_[l.client].granted, if_new, now_);
+    }
     if (const auto* disconnect = std::get_if<packets::disconnect>(&p);
         disconnect && disconnect->reason == reason_code::success && wills_.has_will(l.client)) {
         wills_.on_disconnect(l.client, now_);
@@ -114,6 +116,7 @@ void world::on_connack_sent(link& l, std::uint32_t number, const packets::connac
     l.accepted = true;
     c.accepted = number;
     const bool present = l.version == protocol_version::v3_1 ? !l.clean_start : packet.session_present;
+    if (!present) c.lost_unseen = true;
     watches_down_.at(c.name).on_connection(present, l.client_receive_maximum);
     if (c.at_broker != number) return;
     if (l.version != protocol_version::v3_1) sessions_.at(c.name).on_connack(packet.session_present);
@@ -127,13 +130,14 @@ void world::on_arrived_down(std::uint32_t number, const packet& p) {
     if (const auto* connack = std::get_if<packets::connack>(&p)) {
         const bool present = l.version == protocol_version::v3_1 ? !l.clean_start : connack->session_present;
         up.on_connection(present, connack->properties.receive_maximum.value_or(65'535));
-        if (c.was_connected && !present && is_subscriber(l.client)) {
+        if (c.was_connected && is_subscriber(l.client) && (!present || c.lost_unseen)) {
             ++sessions_lost_;
-            ledger_.session_lost(l.client);
+            ledger_.session_lost(l.client, present);
             wills_.session_lost(l.client);
             retained_.session_lost(l.client);
             c.taken.clear();
         }
+        c.lost_unseen = false;
         c.was_connected = true;
     }
     if (const auto* suback = std::get_if<packets::suback>(&p); suback && !is_failure(suback->reasons[0])) {

@@ -22,14 +22,16 @@ void retained_ledger::on_published(std::size_t publisher, std::uint64_t sequence
     of.candidates.insert(sequence);
 }
 
-void retained_ledger::on_subscribe(std::size_t reader, qos granted, sim_time now) {
+void retained_ledger::on_subscribe(std::size_t reader, qos granted, bool if_new, sim_time now) {
     receiver& r = receivers_[reader];
     r.granted = granted;
-    r.subscribed_at = now;
     ++r.subscriptions;
-    r.expected.clear();
+    if (!if_new) {
+        r.subscribed_at = now;
+        r.expected.clear();
+    }
     for (const auto& [publisher, of] : topics_) {
-        r.expected[publisher] = of.candidates;
+        if (!if_new) r.expected[publisher] = of.candidates;
         for (const std::uint64_t sequence : of.candidates)
             r.allowed.insert({publisher, sequence});
     }

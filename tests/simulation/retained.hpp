@@ -17,8 +17,9 @@ public:
 
     /// A PUBLISH with RETAIN reached the broker; `sequence` 0: it deletes.
     void on_published(std::size_t publisher, std::uint64_t sequence, qos quality, sim_time now);
-    /// A SUBSCRIBE reached the broker.
-    void on_subscribe(std::size_t reader, qos granted, sim_time now);
+    /// A SUBSCRIBE reached the broker. `if_new`: it asks for retained messages only if the subscription is new, which is
+    /// not known here.
+    void on_subscribe(std::size_t reader, qos granted, bool if_new, sim_time now);
     void on_crash(sim_time now);
     void session_lost(std::size_t reader);
 

@@ -21,7 +21,8 @@ void disk::write(core::change_batch batch, sim_time done) {
 std::uint64_t disk::complete(sim_time now) {
     std::uint64_t number = 0;
     while (!pending_.empty() && pending_.front().done <= now) {
-        for (const core::change& row : pending_.front().batch.rows) apply(row);
+        for (const core::change& row : pending_.front().batch.rows)
+            apply(row);
         number = pending_.front().batch.number;
         pending_.pop_front();
     }
@@ -30,7 +31,8 @@ std::uint64_t disk::complete(sim_time now) {
 
 void disk::crash(std::size_t kept) {
     for (std::size_t i = 0; i != std::min(kept, pending_.size()); ++i) {
-        for (const core::change& row : pending_[i].batch.rows) apply(row);
+        for (const core::change& row : pending_[i].batch.rows)
+            apply(row);
     }
     pending_.clear();
 }
@@ -68,13 +70,20 @@ void disk::apply(const core::change& row) {
 stored_state disk::load() const {
     stored_state state;
     std::map<core::session_key, stored_state::stored_session> sessions;
-    for (const auto& [key, row] : sessions_) sessions[key].row = row;
-    for (const auto& [key, row] : outgoing_) sessions[key.first].messages.outgoing.push_back(row);
-    for (const auto& [key, row] : received_) sessions[key.first].messages.received.push_back(row);
-    for (const auto& [key, row] : subscriptions_) sessions[key.first].subscriptions.push_back(row);
-    for (const auto& [key, row] : wills_) sessions[key].wills.push_back(row);
-    for (auto& [key, session] : sessions) state.sessions.push_back(std::move(session));
-    for (const auto& [topic, row] : retained_) state.retained.push_back(row);
+    for (const auto& [key, row] : sessions_)
+        sessions[key].row = row;
+    for (const auto& [key, row] : outgoing_)
+        sessions[key.first].messages.outgoing.push_back(row);
+    for (const auto& [key, row] : received_)
+        sessions[key.first].messages.received.push_back(row);
+    for (const auto& [key, row] : subscriptions_)
+        sessions[key.first].subscriptions.push_back(row);
+    for (const auto& [key, row] : wills_)
+        sessions[key].wills.push_back(row);
+    for (auto& [key, session] : sessions)
+        state.sessions.push_back(std::move(session));
+    for (const auto& [topic, row] : retained_)
+        state.retained.push_back(row);
     return state;
 }
 

@@ -143,6 +143,7 @@ private:
         std::uint32_t at_broker = ~0u;  // link of its last CONNECT that came
         std::uint32_t accepted = ~0u;   // link of the last CONNACK that left
         bool was_connected = false;
+        bool lost_unseen = false;  // a CONNACK without a session may not have arrived
         // publisher
         std::uint64_t published = 0;
         std::uint64_t to_publish = 0;

@@ -150,6 +150,32 @@ TEST_CASE("client_requests: a request without an answer is sent again on the nex
     CHECK(s.outcome_of(2)->reasons == std::vector{reason_code::no_subscription_existed});
 }
 
+TEST_CASE("client_requests: subscriptions are renewed when a CONNECT got no answer, for it may have begun a new session") {
+    engine_script s;
+    s.open();
+    const auto stream = s.subscribe("a", 1);
+    s.lose();
+    s.advance(10s);
+    s.dial_succeeds();
+    (void)s.take<packets::connect>();
+    s.lose();  // before the CONNACK
+    s.advance(10s);
+    s.open({true, {}, {}});
+
+    const auto packet = s.take<packets::subscribe>();
+    REQUIRE(packet.subscriptions.size() == 1);
+    CHECK(packet.subscriptions[0].filter == "a");
+    CHECK(packet.subscriptions[0].retain_handling == retain_handling::send_if_new);
+    s.send(packets::suback{packet.id, {reason_code::granted_qos_2}, {}});
+    CHECK(s.count(kind::session_lost) == 0);
+    CHECK(stream->phase == phase::open);
+
+    s.lose();
+    s.advance(10s);
+    s.open({true, {}, {}});
+    CHECK(s.is_silent());
+}
+
 TEST_CASE("client_requests: subscriptions are renewed when the server lost the session, and only then") {
     engine_script s;
     s.open();
