@@ -12,6 +12,7 @@
 
 #include <martlet/broker.hpp>
 #include <martlet/http_status.hpp>
+#include <martlet/sqlite_store.hpp>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -84,7 +85,15 @@ public:
         if (settings_.strict) {
             options.on_violation = [this](const violation& v) { on_violation(v); };
         }
+        if (!open_store(options, why)) return fail(why);
         broker_.emplace(io_.get_executor(), options);
+        if (options.store != nullptr) {  // who can connect finds everything in its place
+            broker_->when_loaded([this] { is_loaded_ = true; });
+            while (!is_loaded_ && !has_store_failed_)
+                io_.run_one();
+            if (has_store_failed_) return exit_failure;
+            io_.restart();
+        }
         std::vector<endpoint> places;
         for (const listener_settings& l : settings_.listeners) {
             const auto where = broker_->listen(l.url, &why);
@@ -110,6 +119,7 @@ public:
         watch_hang_ups();
         watch_end();
         io_.run();
+        if (has_store_failed_) return exit_failure;
         return violations_ != 0 ? exit_protocol_error : exit_ok;
     }
 
@@ -128,6 +138,31 @@ private:
 #else
         static_cast<void>(options);
         why = "this martlet was built without password and ACL files (MARTLET_AUTH)";
+        return false;
+#endif
+    }
+
+    bool open_store(broker_options& options, std::string& why) {
+        if (settings_.store_file.empty()) {
+            if (settings_.durability.empty() || settings_.durability == "memory") return true;
+            why = "--durability " + settings_.durability + " needs --store FILE.";
+            return false;
+        }
+        if (settings_.durability == "memory") {
+            why = "--durability memory keeps nothing: leave --store out.";
+            return false;
+        }
+#ifdef MARTLET_WITH_SQLITE
+        options.store = sqlite_store(settings_.store_file,
+                                     {settings_.durability == "normal" ? durability::normal : durability::sync});
+        options.on_store_failed = [this](error_code, std::string_view) {  // the log has said why
+            has_store_failed_ = true;
+            io_.stop();
+        };
+        return true;
+#else
+        static_cast<void>(options);
+        why = "--store: this build has no SQLite.";
         return false;
 #endif
     }
@@ -237,7 +272,9 @@ private:
     std::optional<http_status> http_;  // before the broker goes
     std::optional<std::chrono::steady_clock::time_point> exit_at_;
     std::uint64_t violations_ = 0;
+    bool has_store_failed_ = false;
     bool is_stopping_ = false;
+    bool is_loaded_ = false;
 };
 
 /// The configuration file, and over it the flags; both have been read once, so flags are right.

@@ -29,6 +29,8 @@ struct broker_settings {
     std::string port_file;
     std::optional<std::uint16_t> http_port;
     std::string tls_auto;  ///< folder of certificates made on the spot; empty: none
+    std::string store_file;
+    std::string durability;  ///< sync, normal or memory; empty: not given
     std::optional<std::chrono::duration<double>> exit_after;
     log_form log = log_form::text;
     unsigned verbosity = 0;  ///< number of -v: 1 connections and packets

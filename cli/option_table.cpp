@@ -154,6 +154,12 @@ constexpr auto table = std::to_array<option>({
     {option_id::port_file, broker, "", "--port-file", "FILE", listening, both,
      "--port-file argument given but no file specified.",
      "Write the number of the first TCP port to a file once the broker listens."},
+    {option_id::store_file, broker, "", "--store", "FILE", listening, both,
+     "--store argument given but no file specified.",
+     "Keep sessions, messages, retained messages and wills in an SQLite file across restarts. Default: in memory."},
+    {option_id::durability, broker, "", "--durability", "MODE", listening, both,
+     "--durability argument given but no mode specified.",
+     "With --store: sync acknowledges what is on the disk (default), normal what is written. memory: no store."},
 
     // -- connection
     {option_id::host, client, "-h", "--host", "HOST", connection, both,

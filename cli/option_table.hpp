@@ -86,6 +86,8 @@ enum class option_id : std::uint8_t {
     listen_url,
     allow_anonymous,
     port_file,
+    store_file,
+    durability,
     // broker
     config_file,
     test_config,

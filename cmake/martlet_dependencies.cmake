@@ -37,3 +37,12 @@ if(MARTLET_WITH_TLS)
             "or build without TLS: -DMARTLET_WITH_TLS=OFF.")
     endif()
 endif()
+
+if(MARTLET_WITH_SQLITE)
+    find_package(SQLite3 3.37 QUIET)
+    if(NOT SQLite3_FOUND)
+        message(FATAL_ERROR
+            "martlet's persistent store needs SQLite 3.37 or newer. On Debian install the package libsqlite3-dev, or set "
+            "MARTLET_WITH_SQLITE=OFF.")
+    endif()
+endif()

@@ -61,6 +61,8 @@ public:
                                                   const subscribe_options& options = {});
     std::vector<reason_code> unsubscribe(std::span<const std::string_view> filters,
                                          const unsubscribe_options& options = {});
+    /// See client::publish_enqueued().
+    void publish_enqueued();
     void disconnect(const disconnect_options& options = {});
     [[nodiscard]] client_statistics statistics() const;
 

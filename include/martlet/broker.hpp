@@ -55,7 +55,8 @@ struct broker_statistics {
     std::uint64_t messages_sent = 0;      ///< PUBLISH packets
 };
 
-/// An MQTT broker. State is in memory. Destroying it closes everything at once; see stop().
+/// An MQTT broker. State is in memory, and with broker_options::store also there: loading it begins at construction, and
+/// who connects meanwhile waits. Destroying the broker closes everything at once; see stop().
 class broker {
 public:
     explicit broker(asio::any_io_executor executor, const broker_options& options = {});
@@ -77,6 +78,10 @@ public:
     /// ones stay. All or nothing: after an error everything is as it was, and \p detail, if given, says why in one line.
     /// Errors: errc::tls_options_invalid.
     error_code reload_tls(std::string* detail = nullptr);
+
+    /// Calls \p done on the executor when the store is loaded, never if that fails (broker_options::on_store_failed is
+    /// called instead). Without a store: soon.
+    void when_loaded(std::function<void()> done);
 
     /// The port of the first TCP listener; 0 if there is none.
     [[nodiscard]] std::uint16_t port() const noexcept;

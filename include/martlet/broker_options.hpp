@@ -21,6 +21,7 @@
 namespace martlet {
 
 class authenticator;
+class store;
 
 /// What happens when messages come faster than a connected client takes them.
 enum class full_policy : std::uint8_t {
@@ -151,6 +152,18 @@ struct broker_options {
 
     /// How often the topics below $SYS/broker/ are published, if their values have changed; 0: never.
     std::chrono::milliseconds sys_interval{0};
+
+    // -- persistence
+
+    /// Keeps sessions, subscriptions, QoS 1 and 2 messages, retained messages and wills across restarts; nothing is
+    /// acknowledged before it is stored. Null: everything ends with the broker.
+    std::shared_ptr<martlet::store> store = {};
+    /// Rows that wait for the store. Beyond it, publishers whose messages need the store are not read until it has caught
+    /// up, and new connections are refused with 0x89, Server busy.
+    std::size_t store_backlog_max = 100'000;
+    /// Called on the executor when the store has failed for good, at the start or later: nothing can be acknowledged any
+    /// more, and the broker stops. The text says what happened where.
+    std::function<void(error_code, std::string_view)> on_store_failed = {};
 
     // -- hooks
 

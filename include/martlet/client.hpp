@@ -425,6 +425,10 @@ public:
     /// errc::not_running. Any thread.
     void stop();
 
+    /// Publishes what the application has put into the store with sqlite::enqueue(); after its commit. A client that
+    /// starts does so by itself. Without a store it does nothing. Any thread.
+    void publish_enqueued();
+
     /// A snapshot. Only on the client's executor.
     [[nodiscard]] client_statistics statistics() const;
     /// What the server said last; nothing before the first CONNACK. Only on the client's executor.

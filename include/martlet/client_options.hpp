@@ -295,7 +295,8 @@ struct client_event {
         queue_dropped,        ///< `count` outgoing messages were dropped by the queue's policy, or expired
         version_changed,      ///< the server does not know the version; the next attempt uses `info.version`
         redirected,           ///< the server has sent us to `url`
-        stopped,              ///< async_run ends with `cause`
+        stopped,              ///< async_run ends with `cause`; `text` says more if it is the store's
+        store_delayed,  ///< commits to the store are held up by `cause`, `text`, and tried again; no `cause`: they go on
     };
     kind_type kind{};
     std::string url;

@@ -1,4 +1,5 @@
-// The shell: listeners, one driver per connection, one timer, and after each turn one flush of all that became due.
+// The shell: listeners, one driver per connection, one timer, and after each turn one flush of all that became due. With
+// a store, connections wait until it is loaded, and each turn's rows go to it as one batch.
 #include "broker/broker_engine.hpp"
 #include "net/asio_network.hpp"
 #include "net/driver.hpp"
@@ -6,7 +7,12 @@
 #include "net/network.hpp"
 
 #include <martlet/broker.hpp>
+#include <martlet/store.hpp>
 
+#include <boost/asio/execution/outstanding_work.hpp>
+#include <boost/asio/prefer.hpp>
+
+#include <atomic>
 #include <list>
 #include <random>
 #include <utility>
@@ -32,14 +38,49 @@ class broker::impl final : public net::task, public std::enable_shared_from_this
 public:
     impl(std::shared_ptr<net::network> on, const broker_options& options)
         : network_(std::move(on)),
-          engine_(options, options.seed ? *options.seed : random_seed(), network_->now()),
+          engine_(options, options.seed ? *options.seed : random_seed(), network_->now(), options.store != nullptr),
           timer_(network_->make_timer([this] { on_timer(); })) {
         engine_.set_wake([this] { continue_later(); });
     }
 
+    /// After construction, as it needs a shared pointer.
+    void start() {
+        store* const kept = engine_.options().store.get();
+        if (kept == nullptr) return;
+        is_loading_ = true;
+        work_ = asio::prefer(network_->executor(), asio::execution::outstanding_work.tracked);
+        committed_ = std::make_shared<commits>();
+        const auto weak = weak_from_this();
+        kept->watch([weak, network = network_](error_code error, std::string detail) {
+            net::post(*network, [weak, error, detail = std::move(detail)] {
+                const auto self = weak.lock();
+                if (self == nullptr) return;
+                self->log(error ? log_level::error : log_level::notice,
+                          error ? detail + "; nothing is acknowledged until it passes" : "The store goes on.");
+            });
+        });
+        kept->load([weak, network = network_](error_code error, stored_state state) {
+            // Copyable, as functions are: the state itself is moved on.
+            net::post(*network, [weak, error, state = std::make_shared<stored_state>(std::move(state))] {
+                if (const auto self = weak.lock()) self->on_loaded(error, std::move(*state));
+            });
+        });
+    }
+
+    void when_loaded(std::function<void()> done) {
+        if (is_loading_) {
+            loaded_.push_back(std::move(done));
+        } else {
+            net::post(*network_, std::move(done));
+        }
+    }
+
     /// The broker object is gone: nothing is called any more.
     void abandon() {
+        work_ = {};
         listeners_.clear();
+        early_.clear();
+        loaded_.clear();
         timer_.reset();
         engine_.set_wake({});
         for (connection& c : connections_)
@@ -155,7 +196,68 @@ private:
         std::shared_ptr<net::listener_layers> layers;  // null: plain sockets
     };
 
+    /// How far the store is; written by its thread, read in a task that is posted when there is none under way.
+    struct commits {
+        std::atomic<std::uint64_t> number{0};
+        std::atomic<bool> is_posted{false};
+    };
+
+    void on_loaded(error_code error, stored_state state) {
+        is_loading_ = false;
+        const auto until_the_end = std::exchange(work_, {});
+        if (timer_ == nullptr) return;  // abandoned
+        if (error) return fail_store(error, engine_.options().store->last_error());
+        if (!engine_.restore(std::move(state), network_->now())) {
+            return fail_store(errc::store_damaged, "the store is damaged: its rows contradict each other");
+        }
+        for (auto& done : std::exchange(loaded_, {}))
+            done();
+        for (auto& [link, by_identity] : std::exchange(early_, {}))
+            on_accepted(std::move(link), by_identity);
+        flush();
+        if (stopping_ && connections_.empty()) continue_later();
+    }
+
+    void commit() {
+        if (store_has_failed_ || is_loading_ || !engine_.has_changes()) return;
+        const auto weak = weak_from_this();
+        engine_.options().store->commit(engine_.take_changes(), [weak, network = network_, done = committed_](
+                                                                    error_code error, std::uint64_t number) {
+            if (error) {
+                return net::post(*network, [weak, error] {
+                    const auto self = weak.lock();
+                    if (self == nullptr || self->timer_ == nullptr) return;
+                    self->fail_store(error, self->engine_.options().store->last_error());
+                });
+            }
+            done->number.store(number);
+            if (done->is_posted.exchange(true)) return;
+            net::post(*network, [weak, done] {
+                done->is_posted.store(false);
+                const auto self = weak.lock();
+                if (self == nullptr || self->timer_ == nullptr) return;
+                self->engine_.options().store->collect();
+                self->engine_.on_committed(done->number.load(), self->network_->now());
+                self->flush();
+            });
+        });
+    }
+
+    /// What is waiting will never be stored. Clients keep what was not acknowledged, and find us gone.
+    void fail_store(error_code error, const std::string& detail) {
+        if (std::exchange(store_has_failed_, true)) return;
+        const std::string text = detail.empty() ? error.message() : detail;
+        log(log_level::error, text);
+        early_.clear();
+        stop({});
+        if (const auto& told = engine_.options().on_store_failed) told(error, text);
+    }
+
     void on_accepted(std::unique_ptr<net::transport> link, bool by_identity) {
+        if (is_loading_) {
+            if (early_.size() < engine_.options().connections_max) early_.emplace_back(std::move(link), by_identity);
+            return;
+        }
         // Half-open connections may exceed the limit a little, so that a full broker can still say that it is full.
         const std::size_t limit = engine_.options().connections_max;
         if (stopping_ || connections_.size() >= limit + limit / 8 + 16) return;
@@ -183,6 +285,7 @@ private:
     }
 
     void flush() {
+        commit();
         if (engine_.has_work()) {
             engine_.flush(
                 [](const broker_impl::flush_item& item) {
@@ -192,6 +295,7 @@ private:
                     if (item.reading && driver.is_reading_paused()) driver.resume_reading();
                 },
                 network_->now());
+            commit();  // a receiver that has caught up got more
         }
         arm();
     }
@@ -232,12 +336,20 @@ private:
     std::vector<listening> listeners_;
     std::list<connection> connections_;
     std::vector<std::function<void()>> stopped_;
+    std::vector<std::pair<std::unique_ptr<net::transport>, bool>> early_;  // accepted before the store was loaded
+    std::vector<std::function<void()>> loaded_;
+    std::shared_ptr<commits> committed_;
+    asio::any_io_executor work_;  // keeps the loop alive while the store is loading
     bool posted_ = false;
     bool stopping_ = false;
+    bool is_loading_ = false;
+    bool store_has_failed_ = false;
 };
 
 broker::broker(asio::any_io_executor executor, const broker_options& options)
-    : impl_(std::make_shared<impl>(net::make_asio_network(std::move(executor)), options)) {}
+    : impl_(std::make_shared<impl>(net::make_asio_network(std::move(executor)), options)) {
+    impl_->start();
+}
 
 broker::broker(broker&&) noexcept = default;
 
@@ -261,6 +373,8 @@ boost::system::result<endpoint> broker::listen(std::string_view url, const liste
 }
 
 error_code broker::reload_tls(std::string* detail) { return impl_->reload_tls(detail); }
+
+void broker::when_loaded(std::function<void()> done) { impl_->when_loaded(std::move(done)); }
 
 std::uint16_t broker::port() const noexcept { return impl_->port(); }
 

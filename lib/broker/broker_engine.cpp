@@ -221,8 +221,12 @@ void broker_engine::on_deadline(const instant& now) {
 void broker_engine::on_committed(std::uint64_t number, const instant& now) {
     const turn here(*this, now);
     state_.journal.on_committed(number);
-    for (std::size_t i = 0; i < state_.peers.size(); ++i) {
-        if (state_.peers[i] != nullptr) state_.peers[i]->on_committed();
+    for (const peer_id id : std::exchange(state_.waiting_for_store, {})) {
+        if (peer* const p = state_.find(id)) p->on_committed();
+    }
+    if (state_.waiting_for_room.empty() || state_.journal.pending() > state_.options.store_backlog_max / 2) return;
+    for (const peer_id id : std::exchange(state_.waiting_for_room, {})) {
+        if (peer* const p = state_.find(id)) p->on_store_room();
     }
 }
 

@@ -60,6 +60,8 @@ struct broker_state {
     traffic_counters traffic;
     address_budget addresses;
     core::event event;         ///< the one that is being handled
+    std::vector<peer_id> waiting_for_store;  ///< what they have to send waits for a commit
+    std::vector<peer_id> waiting_for_room;   ///< not read until the store has caught up
     std::vector<peer*> dirty;  ///< peers with output, or to be closed; null: gone meanwhile
     std::shared_ptr<answer_box> answers = std::make_shared<answer_box>();
 
@@ -76,6 +78,8 @@ struct broker_state {
         peer* const p = at < peers.size() ? peers[at].get() : nullptr;
         return p != nullptr && p->id() == id ? p : nullptr;
     }
+    /// The store is so far behind that nothing more may be given to it.
+    [[nodiscard]] bool is_store_behind() const noexcept { return journal.pending() > options.store_backlog_max; }
     /// A client id that no session has.
     [[nodiscard]] std::string choose_client_id();
     /// Puts the peer's next deadline onto the heap, if it is earlier than the entry that stands there.

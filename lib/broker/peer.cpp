@@ -50,6 +50,7 @@ void peer::on_deadline() {
 }
 
 void peer::on_committed() {
+    waits_for_store = false;
     if (ended_) return;
     connection.on_committed();
     run();  // CONNACK may have left: the client's next packets have waited for it
@@ -99,7 +100,10 @@ void peer::run() {
             connection.fail({reason_code::packet_too_large, {}, "a message larger than this broker takes"});
             break;
         }
+        const std::uint64_t stored_before = state_->journal.last();
         const reason_code reason = state_->router.publish(*this, event.message, event.packet);
+        if (state_->journal.last() != stored_before && state_->is_store_behind()) [[unlikely]]
+            wait_for_room();
         if (event.number == 0) continue;
         if (reason == reason_code::quota_exceeded && connection.version() != protocol_version::v5) [[unlikely]] {
             // It cannot be told otherwise that nothing was kept.
@@ -131,6 +135,7 @@ void peer::settle() {
             state_->limits.topic_alias_maximum_out != 0 && connection.peer().topic_alias_maximum != 0;
         forward_class = uses_aliases ? std::uint8_t{0} : version_class;
     }
+    note_waiting();
     state_->schedule(*this);
 }
 
@@ -234,12 +239,37 @@ void peer::let_publishers_go() {
     stall_at_ = never;
     for (const peer_id id : std::exchange(waiters_, {})) {
         peer* const publisher = state_->find(id);
-        if (publisher == nullptr || --publisher->waiting_for_ != 0) continue;
-        publisher->connection.set_reading(true);
-        publisher->mark_dirty();  // its owner reads again, and what it had sent is taken: not from inside its receiver
-        publisher->needs_drain = true;
-        publisher->resumes_ = true;
+        if (publisher != nullptr) publisher->go_on();
     }
+}
+
+// One of those that held it up does so no more.
+void peer::go_on() {
+    if (--waiting_for_ != 0) return;
+    connection.set_reading(true);
+    mark_dirty();  // its owner reads again, and what it had sent is taken: not from inside its receiver
+    needs_drain = true;
+    resumes_ = true;
+}
+
+// ---- the store
+
+void peer::note_waiting() {
+    if (waits_for_store || ended_ || !state_->journal.on()) return;
+    if (!connection.is_waiting_for_store() && (session == nullptr || session->walks.empty())) return;
+    waits_for_store = true;
+    state_->waiting_for_store.push_back(id_);
+}
+
+void peer::wait_for_room() {
+    if (std::exchange(waits_for_room_, true)) return;
+    state_->waiting_for_room.push_back(id_);
+    ++waiting_for_;
+    connection.set_reading(false);
+}
+
+void peer::on_store_room() {
+    if (std::exchange(waits_for_room_, false)) go_on();
 }
 
 }  // namespace martlet::broker_impl

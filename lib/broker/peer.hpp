@@ -66,6 +66,10 @@ public:
     void mark_dirty();
     /// Nothing more is read from this publisher until `receiver` has caught up.
     void wait_for(peer& receiver);
+    /// What it has to send may wait for a commit.
+    void note_waiting();
+    /// The store has caught up: it is read again.
+    void on_store_room();
 
     // -- queries
 
@@ -88,6 +92,7 @@ public:
     std::uint8_t forward_class = 0;  ///< the class of packets that may be passed on to it as they came; 0: none
     steady_time looked_at = never;   ///< time of its entry in the heap of deadlines
     bool dirty = false;
+    bool waits_for_store = false;  ///< stands in the list of those
     bool needs_drain = false;      ///< on_drained() has something to do
     std::size_t flushed_size = 0;  ///< of its output after the last flush: what the transport did not take
     std::size_t dirty_at = 0;      ///< where it stands in the list
@@ -124,6 +129,8 @@ private:
     void recheck_session();
     void send_retained();
     void let_publishers_go();
+    void go_on();
+    void wait_for_room();
     [[nodiscard]] std::size_t backlog() const noexcept;
 
     broker_state* state_;
@@ -139,6 +146,7 @@ private:
     bool resumes_ = false;         // it was paused and has input that was not looked at
     bool ended_ = false;
     bool is_counted_handshake_ = true;  // among those of its address that are not accepted yet
+    bool waits_for_room_ = false;
 };
 
 }  // namespace martlet::broker_impl

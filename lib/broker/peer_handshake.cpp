@@ -61,6 +61,7 @@ reason_code peer::check_connect(const packets::connect& packet) const {
     if (state_->is_memory_full() && state_->table.find(packet.client_id) == nullptr) {
         return v5 ? reason_code::quota_exceeded : reason_code::server_unavailable;
     }
+    if (state_->is_store_behind()) return v5 ? reason_code::server_busy : reason_code::server_unavailable;
     if (state_->open_count >= options.connections_max) {
         return v5 ? reason_code::quota_exceeded : reason_code::server_unavailable;
     }

@@ -298,6 +298,7 @@ bool router::deliver(publication& what, const receiver& to) {
         ++counters_.dropped_other;
     }
     p->mark_dirty();
+    p->note_waiting();
     return true;
 }
 

@@ -175,6 +175,8 @@ std::vector<reason_code> blocking_client::unsubscribe(std::span<const std::strin
     return core_->client().async_unsubscribe(filters, options, asio::use_future).get();
 }
 
+void blocking_client::publish_enqueued() { core_->client().publish_enqueued(); }
+
 void blocking_client::disconnect(const disconnect_options& options) {
     core_->client().async_disconnect(options, asio::use_future).get();
 }

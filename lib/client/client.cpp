@@ -288,6 +288,8 @@ error_code client::publish(std::string_view topic, payload bytes, const publish_
 
 void client::stop() { core_->stop(); }
 
+void client::publish_enqueued() { core_->publish_enqueued(); }
+
 client_statistics client::statistics() const { return core_->statistics(); }
 
 std::optional<connection_info> client::connection() const { return core_->info(); }

@@ -186,6 +186,7 @@ void client_engine::on_connected(const packets::connack& connack) {
     if (!has_session) {
         if (session_expected_) tell(client_event::kind_type::session_lost);
         shared_receipts_.clear();
+        forget_subscriptions();
         renew_subscriptions(false);
     } else if (unanswered_ > 1) {
         // An earlier CONNECT whose CONNACK did not come may have begun this session: one without our subscriptions.
@@ -195,9 +196,7 @@ void client_engine::on_connected(const packets::connack& connack) {
     connected_before_ = true;
     session_expected_ = version_ == protocol_version::v5 ? info_->session_expiry_interval != 0
                                                          : options_.session == session_mode::resume;
-    if (journal_.on()) {
-        journal_.record(core::session_row{session_.key(), client_id_, info_->session_expiry_interval, {}, version_});
-    }
+    record_session(info_->session_expiry_interval);
     send_requests();
 }
 

@@ -66,7 +66,8 @@ void client_core::collect() {
     }
     if (!channels_.empty() || !homeless_requests_.empty()) serve_requests();
     if (!event_waiters_.empty()) serve_events();
-    if (engine_.journal().has_rows()) commit();
+    if (wants_enqueued_) read_enqueued();
+    if (store_is_loaded_ && engine_.journal().has_rows()) commit();
     arm_timer();
     if (operations_ == nullptr && ready_.empty() && work_) work_ = {};
 }
@@ -351,19 +352,96 @@ void client_core::arm_timer() {
 
 // -- the store
 
-void client_core::commit() {
-    options_.store->commit(engine_.journal().take(), [weak = weak_from_this()](error_code error, std::uint64_t number) {
-        const auto self = weak.lock();
-        if (!self) return;
-        net::post(*self->network_, [self, error, number] {
+// Its handlers run on a thread of its own: they hold the network, never the last reference to the client.
+
+void client_core::load_store() {
+    if (std::exchange(store_is_loading_, true)) return;
+    options_.store->watch([weak = weak_from_this(), network = network_](error_code error, std::string text) {
+        net::post(*network, [weak, error, text = std::move(text)] {
+            const auto self = weak.lock();
+            if (!self || self->is_shut_down_) return;
             turn t(*self, true);
-            if (error)
-                self->engine_.on_store_failed(error);
-            else
-                self->engine_.on_committed(number);
+            self->engine_.on_store_condition(error, text);
             t.finish();
         });
     });
+    options_.store->load([weak = weak_from_this(), network = network_](error_code error, stored_state state) {
+        net::post(*network, [weak, error, state = std::make_shared<stored_state>(std::move(state))] {
+            if (const auto self = weak.lock()) self->on_store_loaded(error, std::move(*state));
+        });
+    });
+}
+
+void client_core::on_store_loaded(error_code error, stored_state state) {
+    if (is_shut_down_) return;
+    turn t(*this, true);
+    store_is_loading_ = false;
+    if (!error) error = engine_.restore(std::move(state));
+    if (error) {
+        auto text = options_.store->last_error();
+        if (text.empty()) text = std::string(error.message());
+        engine_.on_store_condition(error, std::move(text));
+        if (running_ != nullptr) finish_run(error);
+    } else {
+        store_is_loaded_ = true;
+        start_when_committed_ = engine_.journal().last();  // receipts are good from then on
+    }
+    t.finish();
+}
+
+void client_core::commit() {
+    options_.store->commit(engine_.journal().take(),
+                           [weak = weak_from_this(), network = network_](error_code error, std::uint64_t number) {
+                               net::post(*network, [weak, error, number] {
+                                   if (const auto self = weak.lock()) self->on_committed(error, number);
+                               });
+                           });
+}
+
+void client_core::on_committed(error_code error, std::uint64_t number) {
+    if (is_shut_down_) return;
+    turn t(*this, true);
+    options_.store->collect();
+    const bool is_start = start_when_committed_ != 0 && number >= start_when_committed_;
+    if (error) {
+        engine_.on_store_failed(error, options_.store->last_error());
+    } else {
+        engine_.on_committed(number);
+    }
+    if (is_start || error) {
+        start_when_committed_ = 0;
+        if (running_ != nullptr && !engine_.is_running()) {
+            if (!error) error = engine_.start();
+            if (error) finish_run(error);
+        }
+        wants_enqueued_ = true;
+    }
+    t.finish();
+}
+
+// As many as there is room for; the rest when there is room again.
+void client_core::read_enqueued() {
+    const auto room = engine_.room_for_enqueued();
+    if (room == 0 || is_reading_enqueued_ || !store_is_loaded_) return;
+    is_reading_enqueued_ = true;
+    wants_enqueued_ = false;
+    options_.store->read_enqueued(
+        engine_.last_enqueued(), room,
+        [weak = weak_from_this(), network = network_](error_code error, std::vector<enqueued_row> rows) {
+            net::post(*network, [weak, error, rows = std::make_shared<std::vector<enqueued_row>>(std::move(rows))] {
+                const auto self = weak.lock();
+                if (!self || self->is_shut_down_) return;
+                turn t(*self, true);
+                self->is_reading_enqueued_ = false;
+                if (error) {
+                    self->engine_.on_store_failed(error, self->options_.store->last_error());
+                } else if (!rows->empty()) {
+                    self->engine_.take_enqueued(std::move(*rows));
+                    self->wants_enqueued_ = true;  // there may be more
+                }
+                t.finish();
+            });
+        });
 }
 
 client_statistics client_core::statistics() const {

@@ -83,6 +83,7 @@ public:
     void disconnect(const disconnect_options& options, std::string reason_string,
                     std::vector<owned_user_property> properties, completion<run_signature> handler);
     void stop();
+    void publish_enqueued();
     /// The handle is gone: what is pending ends with operation_aborted. On the executor, or when nothing runs it.
     void shut_down() noexcept;
     /// Destroys all operations without calling their handlers: the executor's context is being destroyed.
@@ -150,7 +151,10 @@ private:
     void serve_requests();
 
     void commit();
-    void load_store(error_code& failed);
+    void load_store();
+    void on_store_loaded(error_code error, stored_state state);
+    void on_committed(error_code error, std::uint64_t number);
+    void read_enqueued();
     void start_engine();
     void arm_timer();
     void flush();
@@ -159,7 +163,7 @@ private:
     void call_ready();
     void schedule();
 
-    const client_options options_;
+    client_options options_;  // constant, but for the store, which is let go when the client ends
     std::shared_ptr<net::network> network_;
     teardown& teardown_;
     asio::any_completion_executor here_;
@@ -194,6 +198,9 @@ private:
     bool is_shut_down_ = false;
     bool store_is_loaded_ = false;
     bool store_is_loading_ = false;
+    std::uint64_t start_when_committed_ = 0;  // a number of the journal; 0: no
+    bool wants_enqueued_ = false;
+    bool is_reading_enqueued_ = false;
 };
 
 /// The messages of user properties and the like, checked before anything is made of them.

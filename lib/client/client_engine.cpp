@@ -107,8 +107,6 @@ void client_engine::on_committed(std::uint64_t number) {
     settle();
 }
 
-void client_engine::on_store_failed(error_code error) { finish(error); }
-
 // -- publishing
 
 error_code client_engine::publish(core::outgoing what, bool& sent_at_once) {

@@ -20,6 +20,7 @@
 #include <martlet/core/connection.hpp>
 #include <martlet/core/session.hpp>
 #include <martlet/endpoint.hpp>
+#include <martlet/store.hpp>
 #include <martlet/time.hpp>
 
 #include <cstdint>
@@ -89,7 +90,15 @@ public:
     void on_link_closed(error_code error, std::string detail = {});
     void on_deadline();
     void on_committed(std::uint64_t number);
-    void on_store_failed(error_code error);
+    /// `text`: what the store says of it. The run ends.
+    void on_store_failed(error_code error, std::string text);
+    /// Commits are held up, or (no error) go on.
+    void on_store_condition(error_code error, std::string text);
+    /// What an earlier process has stored; once, before the first start(). What is published or subscribed to before is
+    /// kept. Errors: errc::store_damaged; client_id_invalid: the store is another client's.
+    [[nodiscard]] error_code restore(stored_state state);
+    /// Messages from store::read_enqueued(), after last_enqueued().
+    void take_enqueued(std::vector<enqueued_row> rows);
     /// Output that stood at its bound has been written.
     void on_output_drained();
     /// True if operations wait for that.
@@ -147,6 +156,10 @@ public:
     [[nodiscard]] core::changes& journal() noexcept { return journal_; }
 
     // -- queries
+
+    /// How many messages that are enqueued in the store may come now; 0: none.
+    [[nodiscard]] std::size_t room_for_enqueued() const noexcept;
+    [[nodiscard]] std::uint64_t last_enqueued() const noexcept { return last_enqueued_; }
 
     [[nodiscard]] bool is_open() const noexcept { return state_ == state::open; }
     [[nodiscard]] inbox& unclaimed() noexcept { return unclaimed_; }
@@ -220,6 +233,13 @@ private:
     void end(const stream_state_ptr& stream, error_code why);
     void give_back(stream_state& stream);
 
+    // client_persistence.cpp: what is stored beside messages
+    void record_session(std::uint32_t expiry);
+    [[nodiscard]] std::uint32_t choose_identifier(const stream_state& stream);
+    void store_subscription(const stream_state& stream, std::size_t at);
+    void forget_subscription(const std::string& filter);
+    void forget_subscriptions();
+
     // client_delivery.cpp: received messages
     void deliver(const core::event& e);
     void push(const stream_state_ptr& stream, const packets::publish& message, core::receipt number,
@@ -283,6 +303,10 @@ private:
     [[nodiscard]] bool is_identifier_taken(std::uint32_t identifier) const noexcept;
     std::uint32_t next_identifier_ = 1;
     bool has_given_identifiers_ = false;  ///< some were the user's choice
+    std::map<std::string, std::uint32_t, std::less<>> stored_filters_;  // with their identifiers, as the store has them
+    bool has_stored_session_ = false;  // an earlier process had one
+    std::uint64_t last_enqueued_ = 0;
+    std::string store_error_text_;
     std::size_t renewals_ = 0;
     std::uint64_t renewed_filters_ = 0;
 

@@ -28,7 +28,8 @@ error_code client_engine::start() {
     if (!version_is_known_) version_ = options_.version.value_or(protocol_version::v5);
     version_is_known_ = version_is_known_ || options_.version.has_value();
     connected_before_ = false;
-    session_expected_ = false;
+    session_expected_ = has_stored_session_;
+    has_stored_session_ = false;
     is_draining_ = false;
     dial_now();
     return {};
@@ -83,7 +84,7 @@ void client_engine::finish(error_code error) {
         if (r.stream) end(r.stream, errc::not_running);
     }
     std::erase_if(requests_, [](const auto& entry) { return entry.second.who != 0; });
-    tell(client_event::kind_type::stopped, error);
+    tell(client_event::kind_type::stopped, error, store_error_text_);
     actions_.push_back({link_action::kind_type::finished, {}, {}, error, 0, {}});
     settle();
 }

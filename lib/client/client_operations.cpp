@@ -67,30 +67,7 @@ void client_core::run(completion<run_signature> handler) {
 }
 
 void client_core::start_engine() {
-    if (options_.store && !store_is_loaded_) {
-        if (std::exchange(store_is_loading_, true)) return;
-        options_.store->load([weak = weak_from_this()](error_code error, stored_state state) {
-            const auto self = weak.lock();
-            if (!self) return;
-            net::post(*self->network_, [self, error, state = std::move(state)] {
-                turn t(*self, true);
-                self->store_is_loading_ = false;
-                auto failed = error;
-                if (!failed) {
-                    for (const auto& one : state.sessions) {
-                        if (one.row.client_id != self->options_.client_id) continue;
-                        if (!self->engine_.session().restore(one.messages)) failed = errc::store_damaged;
-                    }
-                }
-                self->store_is_loaded_ = !failed;
-                if (self->running_ == nullptr) return t.finish();
-                if (!failed) failed = self->engine_.start();
-                if (failed) self->finish_run(failed);
-                t.finish();
-            });
-        });
-        return;
-    }
+    if (options_.store && !store_is_loaded_) return load_store();
     if (const auto error = engine_.start()) finish_run(error);
 }
 
@@ -274,6 +251,15 @@ void client_core::stop() {
     });
 }
 
+void client_core::publish_enqueued() {
+    on_executor([self = shared_from_this()] {
+        if (!self->options_.store || self->is_shut_down_) return;
+        turn t(*self, false);
+        self->wants_enqueued_ = true;
+        t.finish();
+    });
+}
+
 void client_core::shut_down() noexcept {
     auto ended = end_everything();
     if (ended.empty()) return;
@@ -290,6 +276,9 @@ void client_core::drop_operations() noexcept {
 std::vector<operation*> client_core::end_everything() noexcept {
     if (std::exchange(is_shut_down_, true)) return {};
     engine_.stop();
+    if (const auto last = std::move(options_.store); last && store_is_loaded_ && engine_.journal().has_rows()) {
+        last->commit(engine_.journal().take(), {});  // accepted is accepted
+    }
     link_action ignored;
     while (engine_.take_action(ignored)) {}
     dialing_.reset();

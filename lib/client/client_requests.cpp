@@ -45,14 +45,12 @@ error_code client_engine::subscribe(const stream_state_ptr& stream, token who) {
 
     if (stream->identifier > identifier_max) return errc::option_invalid;
     if (stream->identifier == 0) {
-        do {
-            stream->identifier = next_identifier_;
-            next_identifier_ = next_identifier_ == identifier_max ? 1 : next_identifier_ + 1;
-        } while (has_given_identifiers_ && is_identifier_taken(stream->identifier));
+        stream->identifier = choose_identifier(*stream);
     } else if (is_identifier_taken(stream->identifier)) {
         return errc::option_invalid;
     } else {
         has_given_identifiers_ = true;
+        stream->has_given_identifier = true;
     }
     stream->live.assign(stream->filters.size(), true);
     routes_.add(stream);  // from now on: messages may come before the SUBACK [MQTT-3.8.4-1]
@@ -192,8 +190,10 @@ void client_engine::on_suback(std::uint64_t id, const packets::suback& suback) {
         stream.granted[i] = reason;
         if (!is_failure(reason)) {
             ++renewed_filters_;
+            store_subscription(stream, i);
             continue;
         }
+        forget_subscription(stream.filters[i]);
         stream.live[i] = false;
         if (!first_refusal) first_refusal = reason;
         if (r.is_renewal) tell(client_event::kind_type::resubscribe_refused, reason, stream.filters[i]);
@@ -220,7 +220,9 @@ void client_engine::on_unsuback(std::uint64_t id, const packets::unsuback& unsub
     auto reasons = unsuback.reasons;
     reasons.resize(r.filters.size(), reason_code::success);  // before MQTT 5 there are none
     for (std::size_t i = 0; i < r.filters.size(); ++i) {
-        if (!is_failure(reasons[i])) unsubscribed(r.filters[i]);
+        if (is_failure(reasons[i])) continue;
+        forget_subscription(r.filters[i]);
+        unsubscribed(r.filters[i]);
     }
     outcome(r.who, {}, reason_code::success, std::move(reasons));
     send_requests();

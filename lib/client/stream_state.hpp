@@ -32,6 +32,7 @@ struct stream_state {
     std::vector<owned_user_property> user_properties;
     std::uint32_t identifier = 0;  ///< unique among this client's streams
     inbox box;
+    bool has_given_identifier = false;  ///< the user's choice
     bool manual_acknowledgement = false;
     phase_type phase = phase_type::open;
     error_code end_reason;  ///< why it ended

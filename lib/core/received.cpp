@@ -7,7 +7,10 @@ namespace martlet::core {
 namespace {
 
 // A receipt carries the id, so that finding its slot needs no second table.
-constexpr receipt make_receipt(std::uint64_t number, std::uint16_t id) noexcept { return number << 16 | id; }
+constexpr receipt make_receipt(std::uint32_t epoch, std::uint32_t number, qos q, std::uint16_t id) noexcept {
+    const receipt is_qos_2 = q == qos::exactly_once ? 1 : 0;
+    return receipt{epoch_in_receipt(epoch)} << 49 | receipt{number} << 17 | is_qos_2 << 16 | id;
+}
 constexpr std::uint16_t id_of(receipt number) noexcept { return static_cast<std::uint16_t>(number); }
 
 // Ids come in sequence. Side by side they would make one long run, which every erase would walk to its end (65 % of
@@ -93,7 +96,8 @@ received::arrived received::on_publish(packet_id id, martlet::qos q) {
     s.qos = q;
     s.here = true;
     s.acknowledged = false;
-    s.number = make_receipt(++last_, number);
+    if (++last_ == 0) ++last_;  // 0 is nobody's
+    s.number = make_receipt(epoch_, last_, q, number);
     push_order(number);
     ++unacknowledged_;
     return {arrival::fresh, s.number};

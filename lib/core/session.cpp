@@ -104,6 +104,16 @@ std::vector<outgoing> session::take_qos_0() {
     return taken;
 }
 
+std::vector<outgoing> session::take_queue() {
+    std::vector<outgoing> taken;
+    taken.reserve(queue_.size());
+    for (queued& waiting : queue_) taken.push_back(std::move(waiting.what));
+    by_topic_.reset();
+    queue_.clear();
+    queue_bytes_ = queued_qos_0_ = 0;
+    return taken;
+}
+
 void session::drop_front(error_code why) {
     const queued& front = queue_.front();
     ++dropped_count_;
@@ -212,6 +222,7 @@ void session::on_peer_lost_session() {
         for (const packet_id id : received.awaiting_pubrel()) journal_->record(erase_received{key_, id});
     }
     received.clear();
+    received.set_epoch(received.epoch() + 1);
 }
 
 void session::clear() {

@@ -62,11 +62,8 @@ void world::start_client(std::uint32_t i) {
     c.engine = std::make_unique<detail::client_engine>(c.options, random_.next());
     c.engine->set_time(present());
     if (c.durable) {
-        stored_state stored = c.storage.load();
-        for (auto& session : stored.sessions) {
-            if (!c.engine->session().restore(std::move(session.messages))) {
-                verdict_.report("restore", c.name + ": rows of the store contradict each other");
-            }
+        if (const error_code error = c.engine->restore(c.storage.load())) {
+            verdict_.report("restore", c.name + ": rows of the store contradict each other: " + error.message());
         }
         if (c.life > 1) watches_up_.at(c.name).on_restart();
     }

@@ -40,7 +40,11 @@ void disk::crash(std::size_t kept) {
 void disk::apply(const core::change& row) {
     struct visitor {
         disk& d;
-        void operator()(const core::session_row& r) const { d.sessions_[r.session] = r; }
+        void operator()(const core::session_row& r) const {
+            core::session_row& stored = d.sessions_[r.session];
+            if (stored.epoch != r.epoch) erase_of(d.received_, r.session);
+            stored = r;
+        }
         void operator()(const core::subscription_row& r) const { d.subscriptions_[{r.session, r.filter}] = r; }
         void operator()(const core::outgoing_row& r) const { d.outgoing_[{r.session, r.order}] = r; }
         void operator()(const core::received_row& r) const { d.received_[{r.session, to_number(r.id)}] = r; }
@@ -63,6 +67,7 @@ void disk::apply(const core::change& row) {
         void operator()(const core::erase_outgoing& r) const { d.outgoing_.erase({r.session, r.order}); }
         void operator()(const core::erase_received& r) const { d.received_.erase({r.session, to_number(r.id)}); }
         void operator()(const core::erase_will& r) const { d.wills_.erase(r.session); }
+        void operator()(const core::erase_enqueued&) const {}
     };
     std::visit(visitor{*this}, row);
 }

@@ -23,6 +23,9 @@ struct session_row {
     std::uint32_t expiry_interval = 0;          ///< seconds; 0xFFFFFFFF: never
     std::optional<unix_time> expires_at;        ///< absent while connected or without end
     protocol_version version = protocol_version::v5;
+    /// Client: how often the server has lost the session. A row with another epoch than the one that is stored erases
+    /// the received_rows of the session.
+    std::uint32_t epoch = 0;
 };
 
 /// Row of one subscription of a session.
@@ -77,10 +80,11 @@ struct erase_subscription { session_key session{}; std::string filter; };
 struct erase_outgoing { session_key session{}; std::uint64_t order = 0; };
 struct erase_received { session_key session{}; packet_id id = packet_id::none; };
 struct erase_will { session_key session{}; };
+struct erase_enqueued { std::uint64_t id = 0; };  ///< see store::read_enqueued()
 
 /// One row to put (insert or replace) or to erase.
 using change = std::variant<session_row, subscription_row, outgoing_row, received_row, retained_row, will_row,
-                            erase_session, erase_subscription, erase_outgoing, erase_received, erase_will>;
+                            erase_session, erase_subscription, erase_outgoing, erase_received, erase_will, erase_enqueued>;
 
 /// Rows in the order in which they must be applied; `number` is what on_committed() is called with when all are stored.
 struct change_batch {
@@ -103,6 +107,8 @@ public:
     /// The number of the newest change: waiting for it is waiting for all.
     [[nodiscard]] std::uint64_t last() const noexcept { return last_; }
     [[nodiscard]] bool is_committed(std::uint64_t number) const noexcept { return number <= committed_; }
+    /// Changes that are not committed.
+    [[nodiscard]] std::uint64_t pending() const noexcept { return last_ - committed_; }
     [[nodiscard]] bool has_rows() const noexcept { return !rows_.empty(); }
 
     /// All rows since the last call.

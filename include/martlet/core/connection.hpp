@@ -201,6 +201,8 @@ public:
     [[nodiscard]] role own_role() const noexcept { return role_; }
     [[nodiscard]] connection_state state() const noexcept { return state_; }
     [[nodiscard]] bool is_open() const noexcept { return state_ == connection_state::open; }
+    /// True if packets wait for a commit.
+    [[nodiscard]] bool is_waiting_for_store() const noexcept { return !held_.empty(); }
     [[nodiscard]] bool is_closing() const noexcept { return state_ == connection_state::closing; }
     [[nodiscard]] protocol_version version() const noexcept { return version_; }
     [[nodiscard]] session* attached() const noexcept { return session_; }

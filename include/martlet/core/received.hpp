@@ -15,9 +15,16 @@
 
 namespace martlet::core {
 
-/// Names one received QoS 1 or 2 message within its session, also across reconnects; rises with each new message (its
-/// low 16 bits are the packet id). 0: QoS 0, nothing to do.
+/// Names one received QoS 1 or 2 message within its session, also across reconnects. 0: QoS 0, nothing to do.
+/// From the low end: packet id (16 bits), whether QoS 2 (1), number of the message (32), epoch (15): an owner begins a
+/// new epoch with each process and each loss of the session, so that old receipts mean nothing any more.
 using receipt = std::uint64_t;
+
+[[nodiscard]] constexpr packet_id packet_id_of(receipt r) noexcept { return packet_id{static_cast<std::uint16_t>(r)}; }
+[[nodiscard]] constexpr bool is_qos_2(receipt r) noexcept { return (r >> 16 & 1) != 0; }
+[[nodiscard]] constexpr std::uint32_t epoch_of(receipt r) noexcept { return static_cast<std::uint32_t>(r >> 49); }
+/// What epoch_of() says of receipts of that epoch.
+[[nodiscard]] constexpr std::uint32_t epoch_in_receipt(std::uint32_t epoch) noexcept { return epoch & 0x7FFF; }
 
 class received {
 public:
@@ -56,6 +63,9 @@ public:
     void on_closed() noexcept;
     /// The peer has no session any more: forget all ids; later acknowledgements do nothing.
     void clear() noexcept;
+    /// Of the receipts from now on.
+    void set_epoch(std::uint32_t epoch) noexcept { epoch_ = epoch; }
+    [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_; }
 
     /// Takes an id that awaits PUBREL, for sessions restored from a store.
     void restore(packet_id id);
@@ -92,7 +102,8 @@ private:
     std::size_t order_count_ = 0;
     std::size_t count_ = 0;
     std::size_t unacknowledged_ = 0;
-    receipt last_ = 0;                  // number part: see make_receipt in received.cpp
+    std::uint32_t last_ = 0;            // number of the last receipt
+    std::uint32_t epoch_ = 0;
 };
 
 }  // namespace martlet::core

@@ -90,6 +90,8 @@ public:
     inflight sent;       ///< our packet ids
     martlet::core::received received;  ///< the peer's packet ids
 
+    /// Takes everything out of the queue, in order, without erasing rows.
+    [[nodiscard]] std::vector<outgoing> take_queue();
     /// A QoS 1 or 2 message gets a packet id and a row: the entry, or null if no id is free.
     [[nodiscard]] inflight_entry* start(outgoing what);
     /// The same with the front of the queue, whose row is replaced. Requires front() with QoS 1 or 2.

@@ -36,7 +36,7 @@ stored_state stored(const std::vector<core::change>& rows) {
                     by_key[r.session].row = r;
                 } else if constexpr (std::is_same_v<type, core::erase_session>) {
                     by_key.erase(r.session);
-                } else {
+                } else if constexpr (!std::is_same_v<type, core::erase_enqueued>) {
                     auto& s = by_key[r.session];
                     if constexpr (std::is_same_v<type, core::subscription_row>) {
                         erase(s.subscriptions, [&](const auto& x) { return x.filter == r.filter; });

@@ -46,6 +46,7 @@ private:
 
     void apply(core::session_row&& row) {
         auto& s = sessions_[row.session];
+        if (s.row.epoch != row.epoch) s.received.clear();
         s.row = std::move(row);
     }
     void apply(core::subscription_row&& row) {
@@ -71,6 +72,7 @@ private:
     void apply(core::erase_outgoing&& row) { sessions_[row.session].outgoing.erase(row.order); }
     void apply(core::erase_received&& row) { sessions_[row.session].received.erase(row.id); }
     void apply(core::erase_will&& row) { sessions_[row.session].will.reset(); }
+    void apply(core::erase_enqueued&&) {}  // nobody can enqueue here
 
     std::map<core::session_key, session_rows> sessions_;
     std::map<std::string, core::retained_row> retained_;
