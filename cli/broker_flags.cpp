@@ -64,6 +64,13 @@ bool read_broker_option(const option& row, command_line& in, broker_settings& ou
             return true;
         case option_id::listen_url: read_listen_url(in, out); return true;
         case option_id::port_file: return text(out.port_file);
+        case option_id::store_file: return text(out.store_file);
+        case option_id::durability:
+            text(out.durability);
+            if (out.durability != "sync" && out.durability != "normal" && out.durability != "memory") {
+                in.fail("Invalid mode '" + out.durability + "' for --durability: sync, normal or memory.");
+            }
+            return true;
         case option_id::config_file: static_cast<void>(in.value()); return true;  // read before the flags
         case option_id::test_config: out.test_config = true; return true;
         case option_id::set_key: read_key(in, out); return true;

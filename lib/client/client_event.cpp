@@ -31,6 +31,9 @@ std::string to_string(const client_event& e) {
             return "the server does not know this version; trying MQTT " + std::string(to_string(e.info.version));
         case kind::redirected: line = "the server sends us to " + e.url; break;
         case kind::stopped: line = "stopped"; break;
+        case kind::store_delayed:
+            line = e.cause ? "the store does not follow, and is tried again" : "the store goes on";
+            break;
     }
     add_cause();
     return line;
@@ -44,6 +47,7 @@ log_level level_of(const client_event& e) noexcept {
         case kind::stopped: return e.cause ? log_level::error : log_level::information;
         case kind::connect_failed:
         case kind::lost:
+        case kind::store_delayed:
         case kind::session_lost:
         case kind::resubscribe_refused:
         case kind::messages_dropped:
