@@ -53,7 +53,7 @@ int client_runner::run() {
     next_event();
     client_.async_run([this](const error_code& error) {
         has_run_ended_ = true;
-        run_error_ = error;
+        if (!has_given_up_) run_error_ = error;
         conclude();
     });
     io_.run();
@@ -91,19 +91,30 @@ void client_runner::handle(const client_event& event) {
     switch (event.kind) {
         case client_event::kind_type::connected:
             was_connected_ = true;
+            retries_ = 0;
             if (std::exchange(has_told_loss_, false)) tell("Connected again.");
             version_ = event.info.version;
             if (on_connected_) on_connected_();
             break;
         case client_event::kind_type::connect_failed:
             detail_ = event.text;
+            last_cause_ = event.cause;
             if (event.info.reason != reason_code::success) version_ = event.info.version;
             if (native && was_connected_ && settings_.debug) {
                 tell(connect_failure(event.cause, version_, destination(settings_), event.text, profile_).text);
             }
             break;
-        case client_event::kind_type::lost: detail_ = event.text; break;
+        case client_event::kind_type::lost:
+            detail_ = event.text;
+            last_cause_ = event.cause;
+            break;
         case client_event::kind_type::retry_in:
+            if (settings_.retries && retries_++ >= *settings_.retries && !is_finishing_) {
+                run_error_ = last_cause_;
+                has_given_up_ = true;
+                client_.stop();
+                break;
+            }
             if (native && !is_finishing_ && !std::exchange(has_told_loss_, true)) {
                 tell("Warning: no connection to " + destination(settings_) + "; trying again.");
             }

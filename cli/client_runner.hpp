@@ -11,6 +11,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -72,6 +73,9 @@ private:
     bool has_run_ended_ = false;
     bool has_told_stop_ = false;  // the client's last event came, so the cause of a failure is known
     error_code run_error_;
+    error_code last_cause_;      // why there is no connection
+    std::uint64_t retries_ = 0;  // since there was one
+    bool has_given_up_ = false;
     std::string detail_;
     std::optional<protocol_version> version_;
 };

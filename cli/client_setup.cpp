@@ -15,6 +15,10 @@ client_options make_tool_client(const connection_settings& settings, profile p, 
     options.reconnect.before_first_connect = false;
     options.reconnect.enabled = reconnects;
     options.reconnect.delay_max = std::chrono::seconds(10);
+    if (settings.retries) {  // the runner counts them
+        options.reconnect.enabled = *settings.retries > 0;
+        options.reconnect.before_first_connect = options.reconnect.enabled;
+    }
     if (p == profile::mosquitto) {
         options.reconnect.delay_max = options.reconnect.delay_min;
         options.reconnect.jitter = 0;

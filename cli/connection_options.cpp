@@ -1,5 +1,7 @@
 #include "connection_options.hpp"
 
+#include "terminal.hpp"
+
 #include <martlet/endpoint.hpp>
 #include <martlet/topic.hpp>
 
@@ -71,8 +73,12 @@ bool read_url(command_line& in, std::string_view url, connection_settings& out) 
     out.transport.wants_tls = *found == scheme::mqtts || *found == scheme::wss;
 
     const std::size_t slash = url.find('/');
-    if (slash == std::string_view::npos) return in.fail("Invalid URL for -L argument specified - topic missing.");
-    out.url_topic = url.substr(slash + 1);
+    // Without a topic it says where the broker is; the tool asks for a topic if it needs one.
+    const bool needs_topic = in.profile() == profile::mosquitto;
+    if (slash == std::string_view::npos && needs_topic) {
+        return in.fail("Invalid URL for -L argument specified - topic missing.");
+    }
+    out.url_topic = slash == std::string_view::npos ? std::string_view() : url.substr(slash + 1);
     url = url.substr(0, slash);
 
     if (const std::size_t at = url.find('@'); at != std::string_view::npos) {
@@ -158,6 +164,17 @@ bool read_password_file(command_line& in, connection_settings& out) {
     while (password.ends_with('\n') || password.ends_with('\r'))
         password.pop_back();
     out.password = std::move(password);
+    return true;
+}
+
+bool read_retries(command_line& in, connection_settings& out) {
+    const std::optional<std::string_view> text = in.value();
+    if (!text) return false;
+    const std::optional<std::int64_t> n = parse_integer(*text);
+    if (*text != "forever" && (!n || *n < 0)) {
+        return in.fail("Invalid --retry '" + std::string(*text) + "': it takes a number of attempts or 'forever'.");
+    }
+    out.retries = *text == "forever" ? UINT64_MAX : static_cast<std::uint64_t>(*n);
     return true;
 }
 
@@ -288,6 +305,8 @@ bool read_connection_option(const option& row, command_line& in, connection_sett
             if (auto text = in.secret()) out.password = std::move(*text);
             return true;
         case option_id::password_file: read_password_file(in, out); return true;
+        case option_id::ask_password: out.asks_password = true; return true;
+        case option_id::retry: read_retries(in, out); return true;
         case option_id::will_topic:
             if (const auto topic = in.value(); topic && check_topic_name(in, *topic, "will", "--will-topic")) {
                 out.will_topic = *topic;
@@ -313,6 +332,12 @@ bool finish_connection_options(command_line& in, connection_settings& settings) 
     }
     if (settings.host.empty()) return in.fail("Invalid host given: it must not be empty.");
     if (settings.unix_path.empty() && !finish_transport_options(in, settings.transport, settings.port)) return false;
+
+    if (settings.asks_password && !settings.password) {
+        std::string why;
+        settings.password = ask_password("Password: ", why);
+        if (!settings.password) return in.fail("Cannot ask for the password: " + why + ".");
+    }
 
     const bool version_5 = is_version_5(settings);
     if (settings.properties.any && !version_5) return in.fail("--property needs MQTT 5, but -V asks for an older one.");

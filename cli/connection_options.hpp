@@ -34,9 +34,11 @@ struct connection_settings {
     std::uint16_t keep_alive = 60;
     std::optional<std::uint16_t> inflight_max;
     std::optional<std::chrono::milliseconds> connect_timeout;
+    std::optional<std::uint64_t> retries;  ///< --retry; UINT64_MAX: for ever
 
     std::optional<std::string> user_name;
     std::optional<std::string> password;
+    bool asks_password = false;
 
     std::optional<std::string> will_topic;
     std::optional<std::string> will_payload;

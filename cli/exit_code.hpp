@@ -6,9 +6,10 @@ namespace martlet::cli {
 
 enum exit_code : int {
     exit_ok = 0,
-    exit_failure = 1,          ///< wrong usage, a file that cannot be read, no connection to be had
-    exit_protocol_error = 2,   ///< the broker broke the protocol
-    exit_connection_lost = 7,  ///< the connection ended before the work was done
+    exit_failure = 1,           ///< wrong usage, a file that cannot be read, no connection to be had
+    exit_protocol_error = 2,    ///< the broker broke the protocol
+    exit_assertion_failed = 3,  ///< check --assert
+    exit_connection_lost = 7,   ///< the connection ended before the work was done
     exit_unknown = 13,
     exit_payload_too_large = 9,
     exit_keep_alive = 19,  ///< the broker was silent for too long

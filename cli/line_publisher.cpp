@@ -2,13 +2,17 @@
 
 #include "exit_code.hpp"
 
+#include <martlet/topic.hpp>
+
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 namespace martlet::cli {
 namespace {
@@ -25,7 +29,13 @@ line_publisher::line_publisher(client_runner& runner, const pub_settings& settin
       settings_(settings),
       profile_(p),
       options_(settings.options()),
-      input_(runner.io().get_executor(), STDIN_FILENO, readiness::readable) {}
+      input_(runner.io().get_executor(), STDIN_FILENO, readiness::readable),
+      pace_(runner.io()) {
+    struct stat about {};
+    const bool is_file = ::fstat(STDIN_FILENO, &about) == 0 && S_ISREG(about.st_mode);
+    const bool shows = is_file && profile_ == profile::native && !settings_.connection.quiet;
+    if (shows) progress_.emplace("publishing", static_cast<std::uint64_t>(about.st_size), false);
+}
 
 void line_publisher::start() {
     if (profile_ == profile::native && ::isatty(STDIN_FILENO) == 1) {
@@ -40,8 +50,11 @@ void line_publisher::start() {
 
 void line_publisher::pump() {
     while (state_ == state::pumping && !runner_.is_finishing()) {
-        if (!line_ && !take_line()) return;
-        if (!publish_line()) return;
+        if (!line_) {
+            if (!take_line()) return;
+            if (!understand_line()) continue;
+        }
+        if (!is_due() || !publish_line()) return;
     }
 }
 
@@ -94,16 +107,85 @@ bool line_publisher::read_more() {
         return line_.has_value();
     }
     if (n > 0) lines_.commit(static_cast<std::size_t>(n));
+    if (n > 0) bytes_read_ += static_cast<std::uint64_t>(n);
+    report_progress();
     // A turn of the loop for each block: the client writes what it has, and reads acknowledgements.
     boost::asio::post(runner_.io(), [this] { pump(); });
     return false;
 }
 
+void line_publisher::report_progress() {
+    if (progress_) progress_->set(bytes_read_);
+}
+
+/// From the line to topics, payload and options. False: it is none, which has been told.
+bool line_publisher::understand_line() {
+    line_topics_.clear();
+    line_options_ = options_;
+    if (settings_.format == line_format::line && settings_.payload.encoding == payload_encoding::none) return true;
+    const auto refuse = [this](const std::string& why) {
+        runner_.tell("Error: Line " + std::to_string(line_number_) + ": " + why);
+        if (exit_code_ == 0) exit_code_ = exit_failure;
+        line_.reset();
+        return false;
+    };
+
+    std::string_view text = *line_;
+    if (settings_.format == line_format::tsv) {
+        const std::size_t tab = text.find('\t');
+        if (tab == std::string_view::npos) return refuse("there is no tab between topic and payload.");
+        const std::string_view topic = text.substr(0, tab);
+        if (!is_valid_topic_name(topic)) return refuse("'" + std::string(topic) + "' is no topic to publish to.");
+        line_topics_.emplace_back(topic);
+        text.remove_prefix(tab + 1);
+    }
+    if (settings_.format == line_format::jsonl) {
+        if (const std::string why = parse_record(text, record_); !why.empty()) return refuse(why);
+        if (record_.topic) line_topics_.push_back(*record_.topic);
+        if (line_topics_.empty() && settings_.topics.empty()) return refuse("topic: there is none, and no -t.");
+        if (record_.qos) line_options_.qos = *record_.qos;
+        if (record_.retain) line_options_.retain = *record_.retain;
+        const message_properties own = record_.properties(pairs_);
+        if (own != message_properties{}) line_options_.properties = own;
+        text = record_.payload;
+    }
+    if (settings_.payload.encoding != payload_encoding::none) {
+        auto bytes = decode_payload(text, settings_.payload.encoding);
+        if (!bytes) return refuse("the payload is not what --hex or --base64 promises.");
+        decoded_ = std::move(*bytes);
+        text = decoded_;
+    }
+    line_ = text;
+    return true;
+}
+
+/// With --rate: false until the line's time has come; pump() is called then.
+bool line_publisher::is_due() {
+    if (!settings_.rate || next_topic_ > 0) return true;
+    const auto now = std::chrono::steady_clock::now();
+    if (paced_ == 0) first_ = now;
+    const std::chrono::duration<double> since(static_cast<double>(paced_) / *settings_.rate);
+    const auto due = first_ + std::chrono::duration_cast<std::chrono::nanoseconds>(since);
+    if (now >= due) {
+        ++paced_;
+        return true;
+    }
+    state_ = state::waiting_for_input;
+    pace_.expires_at(due);
+    pace_.async_wait([this](const error_code& cancelled) {
+        if (cancelled) return;
+        state_ = state::pumping;
+        pump();
+    });
+    return false;
+}
+
 /// False: the line waits, and pump() will be called again.
 bool line_publisher::publish_line() {
-    for (; next_topic_ < settings_.topics.size(); ++next_topic_) {
-        const std::string& topic = settings_.topics[next_topic_];
-        if (settings_.qos != qos::at_most_once) {
+    const std::vector<std::string>& topics = line_topics_.empty() ? settings_.topics : line_topics_;
+    for (; next_topic_ < topics.size(); ++next_topic_) {
+        const std::string& topic = topics[next_topic_];
+        if (line_options_.qos != qos::at_most_once) {
             if (outstanding_ >= outstanding_max || outstanding_bytes_ >= outstanding_bytes_max) {
                 state_ = state::waiting_for_room;
                 return false;
@@ -115,7 +197,7 @@ bool line_publisher::publish_line() {
         if (error == errc::queue_full || error == errc::not_connected) {  // this one waits, and we with it
             publish_later(topic);
             state_ = state::waiting_for_room;
-            if (++next_topic_ == settings_.topics.size()) line_.reset();
+            if (++next_topic_ == topics.size()) line_.reset();
             return false;
         }
         if (error) refused(line_number_, error);
@@ -125,13 +207,13 @@ bool line_publisher::publish_line() {
 }
 
 error_code line_publisher::publish_now(std::string_view topic) {
-    return runner_.client().publish(topic, payload(*line_), options_);
+    return runner_.client().publish(topic, payload(*line_), line_options_);
 }
 
 void line_publisher::publish_later(std::string_view topic) {
     ++outstanding_;
     outstanding_bytes_ += line_->size();
-    runner_.client().async_publish(topic, payload(*line_), options_,
+    runner_.client().async_publish(topic, payload(*line_), line_options_,
                                    [this, line = line_number_, size = line_->size()](
                                        const error_code& error, publish_result) { published(line, size, error); });
 }

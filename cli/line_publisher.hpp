@@ -5,12 +5,19 @@
 #include "client_runner.hpp"
 #include "descriptor_watch.hpp"
 #include "line_reader.hpp"
+#include "message_record.hpp"
 #include "publication.hpp"
+#include "terminal.hpp"
 
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace martlet::cli {
 
@@ -28,6 +35,9 @@ private:
     void pump();
     bool take_line();
     bool read_more();
+    bool understand_line();
+    bool is_due();
+    void report_progress();
     bool publish_line();
     error_code publish_now(std::string_view topic);
     void publish_later(std::string_view topic);
@@ -45,6 +55,16 @@ private:
 
     state state_ = state::connecting;
     bool has_input_ended_ = false;
+    std::optional<progress_bar> progress_;
+    std::uint64_t bytes_read_ = 0;
+    boost::asio::steady_timer pace_;  // of --rate
+    std::chrono::steady_clock::time_point first_{};
+    std::uint64_t paced_ = 0;
+    message_record record_;  // of jsonl
+    std::string decoded_;    // of --hex, --base64
+    std::vector<user_property> pairs_;
+    std::vector<std::string> line_topics_;  // what the line itself names; else those of -t
+    publish_options line_options_;
     std::optional<std::string_view> line_;  // taken from lines_, not yet published to every topic
     std::size_t next_topic_ = 0;            // of line_
     std::uint64_t line_number_ = 0;

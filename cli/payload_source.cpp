@@ -1,5 +1,7 @@
 #include "payload_source.hpp"
 
+#include "payload_text.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -55,6 +57,8 @@ bool read_payload_option(const option& row, command_line& in, payload_settings& 
             return true;
         case option_id::stdin_line: set_mode(in, out, payload_mode::stdin_line); return true;
         case option_id::stdin_file: set_mode(in, out, payload_mode::stdin_file); return true;
+        case option_id::hex_payload: out.encoding = payload_encoding::hex; return true;
+        case option_id::base64_payload: out.encoding = payload_encoding::base64; return true;
         case option_id::null_message: set_mode(in, out, payload_mode::null_message); return true;
         default: return false;
     }
@@ -85,7 +89,24 @@ std::optional<std::string> load_payload(payload_settings& settings) {
         }
         settings.text = std::move(*contents);
     }
+    if (settings.encoding != payload_encoding::none && settings.mode != payload_mode::stdin_line) {
+        auto bytes = decode_payload(settings.text, settings.encoding);
+        if (!bytes) {
+            return settings.encoding == payload_encoding::hex ? "Error: The payload is not hex."
+                                                              : "Error: The payload is not base64.";
+        }
+        settings.text = std::move(*bytes);
+    }
     return std::nullopt;
+}
+
+std::optional<std::string> decode_payload(std::string_view text, payload_encoding encoding) {
+    switch (encoding) {
+        case payload_encoding::hex: return decode_hex(text);
+        case payload_encoding::base64: return decode_base64(text);
+        case payload_encoding::none: break;
+    }
+    return std::string(text);
 }
 
 }  // namespace martlet::cli

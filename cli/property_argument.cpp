@@ -1,5 +1,7 @@
 #include "property_argument.hpp"
 
+#include "payload_text.hpp"
+
 #include <martlet/topic.hpp>
 
 #include <algorithm>
@@ -226,6 +228,13 @@ bool read_property(command_line& in, property_arguments& out) {
     }
     if (r->type == kind::pair) {
         store_pair(packet->bit, {words[2], words[3]}, out);
+    } else if (r->type == kind::binary && in.profile() == profile::native) {
+        std::string complaint;
+        auto bytes = decode_value(words[2], complaint);
+        if (!bytes) return in.fail(complaint);
+        if (bytes->size() > 65'535)
+            return in.fail(std::string("Property value too long for property ") + r->name + ".");
+        store(packet->bit, r->id, out.kept.emplace_back(std::move(*bytes)), number, out);
     } else {
         store(packet->bit, r->id, words[2], number, out);
     }

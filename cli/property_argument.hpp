@@ -7,7 +7,9 @@
 #include <martlet/properties.hpp>
 
 #include <cstdint>
+#include <deque>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +19,7 @@ namespace martlet::cli {
 struct property_arguments {
     /// True if there was a -D: this means MQTT 5.
     bool any = false;
+    std::deque<std::string> kept;  ///< values that were hex, base64 or files; the views below may be of them
 
     // connect
     std::optional<std::uint32_t> session_expiry_interval;

@@ -9,10 +9,13 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <optional>
+#include <utility>
+#include <variant>
 
 namespace martlet::cli {
 namespace {
@@ -37,6 +40,41 @@ bool read_repeat_delay(command_line& in, pub_settings& out) {
     return true;
 }
 
+bool read_line_format(command_line& in, pub_settings& out) {
+    const std::optional<std::string_view> text = in.value();
+    if (!text) return false;
+    if (*text == "line") {
+        out.format = line_format::line;
+    } else if (*text == "tsv") {
+        out.format = line_format::tsv;
+    } else if (*text == "jsonl") {
+        out.format = line_format::jsonl;
+    } else {
+        return in.fail("Unknown value '" + std::string(*text) + "' for --stdin-format: it takes line, tsv or jsonl.");
+    }
+    return true;
+}
+
+bool read_rate(command_line& in, pub_settings& out) {
+    const std::optional<std::string_view> text = in.value();
+    if (!text) return false;
+    const std::optional<double> rate = parse_seconds(*text);
+    if (!rate || *rate < 0.0001 || *rate > 1e9) {
+        return in.fail("Invalid rate \"" + std::string(*text) +
+                       "\": it takes messages a second, 0.0001 to 1000000000.");
+    }
+    out.rate = *rate;
+    return true;
+}
+
+bool finish_pub_options(command_line& in, pub_settings& settings) {
+    if (!finish_connection_options(in, settings.connection)) return false;
+    const bool lines = settings.payload.mode == payload_mode::stdin_line;
+    if (settings.format != line_format::line && !lines) return in.fail("--stdin-format is about lines, which need -l.");
+    if (settings.fills_template && lines) return in.fail("--template fills -m, -f or -s, not the lines of -l.");
+    return true;
+}
+
 bool read_pub_option(const option& row, command_line& in, pub_settings& out) {
     switch (row.id) {
         case option_id::topic:
@@ -44,6 +82,9 @@ bool read_pub_option(const option& row, command_line& in, pub_settings& out) {
             return true;
         case option_id::qos: read_qos(in, "Invalid QoS given: {}", out.qos); return true;
         case option_id::retain: out.retain = true; return true;
+        case option_id::stdin_format: read_line_format(in, out); return true;
+        case option_id::rate: read_rate(in, out); return true;
+        case option_id::fill_template: out.fills_template = true; return true;
         case option_id::repeat:
             if (const auto n = in.number(1, INT64_MAX, "--repeat argument must be >0.\n")) out.repeat = *n;
             return true;
@@ -57,7 +98,8 @@ bool read_pub_option(const option& row, command_line& in, pub_settings& out) {
     }
     if (read_payload_option(row, in, out.payload)) return true;
     if (!read_connection_option(row, in, out.connection)) return false;
-    if (row.id == option_id::url && !in.failed()) add_topic(in, out, out.connection.url_topic, "-L topic");
+    const bool has_topic = in.profile() == profile::mosquitto || !out.connection.url_topic.empty();
+    if (row.id == option_id::url && !in.failed() && has_topic) add_topic(in, out, out.connection.url_topic, "-L topic");
     return true;
 }
 
@@ -76,6 +118,9 @@ public:
     /// To every topic; the next repetition begins when all of them are through.
     void publish() {
         ++round_;
+        if (settings_.filled) {
+            payload_ = std::make_shared<const std::string>(settings_.filled->fill(static_cast<std::uint64_t>(round_)));
+        }
         for (const std::string& topic : settings_.topics) {
             ++outstanding_;
             runner_.client().async_publish(topic, payload(payload_), options_,
@@ -94,6 +139,8 @@ private:
         if (--outstanding_ > 0) return;
         if (round_ >= settings_.repeat) {
             runner_.finish(exit_code_, {.drain = true});
+        } else if (settings_.rate) {
+            await_turn();
         } else if (settings_.repeat_delay.count() == 0) {
             publish();
         } else {
@@ -104,6 +151,16 @@ private:
         }
     }
 
+    /// With --rate the n-th round is due at a time that the first one fixes, however long each of them takes.
+    void await_turn() {
+        if (round_ == 1) first_ = std::chrono::steady_clock::now();
+        const std::chrono::duration<double> since(static_cast<double>(round_) / *settings_.rate);
+        delay_.expires_at(first_ + std::chrono::duration_cast<std::chrono::nanoseconds>(since));
+        delay_.async_wait([this](const error_code& cancelled) {
+            if (!cancelled) publish();
+        });
+    }
+
     client_runner& runner_;
     const pub_settings& settings_;
     profile profile_;
@@ -111,6 +168,7 @@ private:
     publish_options options_;
     boost::asio::steady_timer delay_;
     std::int64_t round_ = 0;
+    std::chrono::steady_clock::time_point first_{};
     std::size_t outstanding_ = 0;
     int exit_code_ = 0;
 };
@@ -140,13 +198,22 @@ int run_pub(std::span<char* const> arguments, profile p, std::string_view progra
     command_line in(arguments, command::pub, p);
     const auto done = read_options(in, program, [&](const option& row) { return read_pub_option(row, in, settings); });
     if (done) return *done;
-    if (!finish_connection_options(in, settings.connection)) return report_usage_error(in, program);
+    if (!finish_pub_options(in, settings)) return report_usage_error(in, program);
 
     if (const auto complaint = load_payload(settings.payload)) {
         if (!settings.connection.quiet) complain(*complaint);
         return exit_failure;
     }
-    if (settings.topics.empty() || settings.payload.mode == payload_mode::none) {
+    if (settings.fills_template) {
+        auto made = payload_template::compile(settings.payload.text);
+        if (const auto* const complaint = std::get_if<std::string>(&made)) {
+            in.fail(*complaint);
+            return report_usage_error(in, program);
+        }
+        settings.filled = std::make_shared<payload_template>(std::get<payload_template>(std::move(made)));
+    }
+    const bool topics_in_lines = settings.format != line_format::line;
+    if ((settings.topics.empty() && !topics_in_lines) || settings.payload.mode == payload_mode::none) {
         if (p == profile::native) {
             in.fail("Both topic and message must be supplied.");
             return report_usage_error(in, program);

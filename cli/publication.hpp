@@ -3,16 +3,21 @@
 
 #include "connection_options.hpp"
 #include "payload_source.hpp"
+#include "payload_text.hpp"
 
 #include <martlet/client_options.hpp>
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace martlet::cli {
+
+/// What a line of -l is.
+enum class line_format : std::uint8_t { line, tsv, jsonl };
 
 struct pub_settings {
     connection_settings connection;
@@ -23,6 +28,10 @@ struct pub_settings {
     std::int64_t repeat = 1;
     std::chrono::milliseconds repeat_delay{0};
     std::optional<std::chrono::milliseconds> timeout;
+    line_format format = line_format::line;
+    std::optional<double> rate;  ///< messages a second
+    bool fills_template = false;
+    std::shared_ptr<payload_template> filled;  ///< if so
 
     /// Views the settings.
     [[nodiscard]] publish_options options() const {

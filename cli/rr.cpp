@@ -75,7 +75,8 @@ bool read_rr_option(const option& row, command_line& in, rr_settings& out) {
         return true;
     }
     if (!read_connection_option(row, in, out.connection)) return false;
-    if (row.id == option_id::url && !in.failed() &&
+    const bool has_topic = in.profile() == profile::mosquitto || !out.connection.url_topic.empty();
+    if (row.id == option_id::url && !in.failed() && has_topic &&
         check_topic_name(in, out.connection.url_topic, "publish", "-L topic")) {
         out.topic = out.connection.url_topic;
     }

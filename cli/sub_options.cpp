@@ -15,6 +15,40 @@ bool add_filter(command_line& in, std::string_view kind, std::string_view option
     return true;
 }
 
+/// The native profile's "filter:1": this QoS instead of that of -q.
+bool add_subscription(command_line& in, sub_settings& out) {
+    std::optional<std::string_view> text = in.value();
+    if (!text) return false;
+    std::optional<qos> own;
+    const std::size_t size = text->size();
+    const bool has_level = size > 2 && (*text)[size - 2] == ':' && (*text)[size - 1] >= '0' && (*text)[size - 1] <= '2';
+    if (in.profile() == profile::native && has_level) {
+        own = static_cast<qos>((*text)[size - 1] - '0');
+        text->remove_suffix(2);
+    }
+    if (!check_topic_filter(in, *text, "subscription", "-t")) return false;
+    out.filters.emplace_back(*text);
+    out.filter_qos.push_back(own);
+    return true;
+}
+
+bool read_share(command_line& in, sub_settings& out) {
+    const std::optional<std::string_view> group = in.value();
+    if (!group) return false;
+    if (group->empty() || group->find_first_of("/+#") != std::string_view::npos) {
+        return in.fail("Invalid group '" + std::string(*group) + "' for --share: it must not be empty or have / + #.");
+    }
+    out.share = *group;
+    return true;
+}
+
+/// One way to show messages at a time.
+bool check_output(command_line& in, const sub_settings& settings) {
+    const int ways = (settings.save_dir.empty() ? 0 : 1) + (settings.command.empty() ? 0 : 1) +
+                     (settings.watch ? 1 : 0) + (settings.message_rate ? 1 : 0);
+    return ways <= 1 || in.fail("Only one of --save-dir, --exec, --watch and --message-rate may be used at once.");
+}
+
 bool read_retain_handling(command_line& in, martlet::retain_handling& out) {
     const std::optional<std::string_view> when = in.value();
     if (!when) return false;
@@ -34,7 +68,27 @@ bool read_retain_handling(command_line& in, martlet::retain_handling& out) {
 
 bool read_sub_option(const option& row, command_line& in, sub_settings& out) {
     switch (row.id) {
-        case option_id::topic: add_filter(in, "subscription", "-t", out.filters); return true;
+        case option_id::topic: add_subscription(in, out); return true;
+        case option_id::share: read_share(in, out); return true;
+        case option_id::until:
+            if (const auto text = in.value()) {
+                out.until = *text;
+                if (text->empty()) in.fail("--until takes a text that is not empty.");
+            }
+            return true;
+        case option_id::quiet_for: {
+            std::chrono::milliseconds limit{};
+            if (read_seconds(in, "Invalid time \"{}\" for --quiet-for.", limit)) out.quiet_for = limit;
+            return true;
+        }
+        case option_id::save_dir:
+            if (const auto name = in.value()) out.save_dir = *name;
+            return true;
+        case option_id::execute:
+            if (const auto text = in.value()) out.command = *text;
+            return true;
+        case option_id::watch: out.watch = true; return true;
+        case option_id::message_rate: out.message_rate = true; return true;
         case option_id::unsubscribe: add_filter(in, "unsubscribe", "-U", out.unsubscribe); return true;
         case option_id::filter_out: add_filter(in, "filter", "-T", out.filter_out); return true;
         case option_id::qos: read_qos(in, "Invalid QoS given: {}", out.qos); return true;
@@ -63,13 +117,22 @@ bool read_sub_option(const option& row, command_line& in, sub_settings& out) {
     if (!read_connection_option(row, in, out.connection)) return false;
     if (row.id == option_id::url && !in.failed()) {
         const std::string_view filter = out.connection.url_topic;
-        if (check_topic_filter(in, filter, "subscription", "-L topic")) out.filters.emplace_back(filter);
+        if (filter.empty() && in.profile() == profile::native) return true;
+        if (check_topic_filter(in, filter, "subscription", "-L topic")) {
+            out.filters.emplace_back(filter);
+            out.filter_qos.emplace_back();
+        }
     }
     return true;
 }
 
 bool finish_sub_options(command_line& in, sub_settings& settings) {
     if (!finish_connection_options(in, settings.connection)) return false;
+    if (!check_output(in, settings)) return false;
+    if (!settings.share.empty()) {
+        for (std::string& filter : settings.filters)
+            filter.insert(0, "$share/" + settings.share + '/');
+    }
     if (settings.filters.empty() && settings.unsubscribe.empty()) {
         return in.fail("You must specify a topic to subscribe to (-t) or unsubscribe from (-U).");
     }

@@ -14,7 +14,9 @@ namespace martlet::cli {
 
 struct sub_settings {
     connection_settings connection;
-    std::vector<std::string> filters;
+    std::vector<std::string> filters;                     ///< with $share/group/ if that is asked for
+    std::vector<std::optional<martlet::qos>> filter_qos;  ///< by filter: of "filter:1"; else that of -q
+    std::string share;
     std::vector<std::string> unsubscribe;
     std::vector<std::string> filter_out;
     martlet::qos qos = martlet::qos::at_most_once;
@@ -27,6 +29,12 @@ struct sub_settings {
     std::optional<std::chrono::milliseconds> timeout;
     bool exit_after_subscribe = false;
     bool retained_only = false;
+    std::string until;  ///< empty: off
+    std::optional<std::chrono::milliseconds> quiet_for;
+    std::string save_dir;  ///< empty: off
+    std::string command;   ///< of --exec; empty: off
+    bool watch = false;
+    bool message_rate = false;
 
     output_settings output;
 };

@@ -1,10 +1,22 @@
 #include "subcommands.hpp"
 
 #include "broker.hpp"
+#include "check.hpp"
+#include "completion.hpp"
+#include "decode.hpp"
+#include "doctor.hpp"
+#include "install_compat.hpp"
+#include "man.hpp"
 #include "passwd.hpp"
+#include "ping.hpp"
 #include "pub.hpp"
+#include "record.hpp"
+#include "replay.hpp"
+#include "retained.hpp"
 #include "rr.hpp"
+#include "serve.hpp"
 #include "sub.hpp"
+#include "top.hpp"
 
 #include <algorithm>
 #include <array>
@@ -45,6 +57,70 @@ constexpr auto table = std::to_array<subcommand>({
      "-H scram-sha-256 users ann # whose password never goes over the network\n"
      "-D users joe # one user less\n",
      "The file is replaced as a whole, readable by its owner only.", run_passwd},
+    {command::serve, "serve", "answer requests",
+     "-t FILTER [--reply TEXT | --exec COMMAND] [options]",
+     "-t echo # each request comes back\n"
+     "-t clock/ask --exec date # what the command prints is the answer\n",
+     "A request is a message with a response topic, as rr sends it. The answer carries its correlation data.", run_serve},
+    {command::ping, "ping", "measure how long the broker takes to answer",
+     "[-C N] [--interval SECONDS] [options]",
+     "-h broker.example # until it is stopped\n"
+     "-C 5 --interval 0.2 --json # five of them, as lines of JSON\n",
+     "Asks by an UNSUBSCRIBE of a filter that nobody has subscribed to: every broker answers it, and nothing changes.",
+     run_ping},
+    {command::retained, "retained", "list, show, clear, save and restore retained messages",
+     "{ls [FILTER...] | get TOPIC | clear FILTER... | dump [FILTER...] | restore FILE} [options]",
+     "ls 'pump/#' # the topics that hold a message\n"
+     "get pump/7/state # the payload, as it is\n"
+     "dump > all.jsonl # all of them, a line of JSON each\n"
+     "restore all.jsonl # and back\n"
+     "clear 'pump/#' # gone\n",
+     "", run_retained, "VERB ARGUMENT..."},
+    {command::record, "record", "write what arrives, with its time, into a file",
+     "FILE [-t FILTER...] [options]",
+     "day.jsonl -t 'pump/#' # until it is stopped\n"
+     "- -C 10 # ten messages to standard output\n",
+     "", run_record, "FILE"},
+    {command::replay, "replay", "publish a recording again",
+     "FILE [--speed N] [--map FROM=TO...] [options]",
+     "day.jsonl # in its own time\n"
+     "day.jsonl --speed 10 --map 'pump/#=test/pump/#' # ten times as fast, elsewhere\n"
+     "day.jsonl --speed max # as fast as the broker takes it\n",
+     "", run_replay, "FILE"},
+    {command::check, "check", "probe what a broker can do and whether it keeps the rules",
+     "[--only NAME,...] [--assert NAME,...] [options]",
+     "-h broker.example # a table of all probes\n"
+     "--json --assert qos-2,shared,session # for scripts: exit code 3 if one of them does not pass\n",
+     "It publishes and subscribes below martlet/check/ and leaves nothing retained. Probes named after a rule break it on "
+     "purpose; they speak plain TCP or a Unix socket. The exit code is 1 if a probe fails, 3 if an assertion does.",
+     run_check},
+    {command::decode, "decode", "MQTT packets from hex or a capture file as text",
+     "{HEX... | FILE} [-V VERSION] [--json]",
+     "10 10 00 04 4d 51 54 54 04 02 00 3c 00 04 74 65 73 74 # a CONNECT\n"
+     "capture.pcap --json # all connections of a capture, a line of JSON for each packet\n"
+     "- < dump.hex # hex from standard input\n",
+     "Captures are those of tcpdump -w (classic pcap); IP fragments and TLS are beyond it.", run_decode, "FILE"},
+    {command::top, "top", "the broker's $SYS topics as a dashboard",
+     "[--interval SECONDS] [options]",
+     "-h broker.example # drawn again each second\n"
+     "--json # once, as JSON\n",
+     "", run_top},
+    {command::doctor, "doctor", "what of this machine may stand in the way",
+     "[--json]",
+     " # limits, ports, certificates, IPv6, clock, configuration\n",
+     "", run_doctor},
+    {command::completion, "completion", "completion scripts for bash, zsh and fish",
+     "{bash | zsh | fish | --dir DIR}",
+     "bash > ~/.local/share/bash-completion/completions/martlet\n",
+     "", run_completion, "SHELL"},
+    {command::man, "man", "manual pages",
+     "[COMMAND | --dir DIR]",
+     "sub | man -l - # the page of a command\n",
+     "", run_man, "COMMAND"},
+    {command::install_compat, "install-compat", "links by the names of Mosquitto's tools",
+     "DIR",
+     "~/bin # mosquitto_pub and the others, which behave like Mosquitto's\n",
+     "", run_install_compat, "DIR"},
 });
 // clang-format on
 

@@ -1,16 +1,21 @@
 #include "subscriber.hpp"
 
 #include "exit_code.hpp"
+#include "shell_command.hpp"
 
 #include <martlet/topic.hpp>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <fcntl.h>
 #include <span>
+#include <unistd.h>
 #include <utility>
 
 namespace martlet::cli {
@@ -26,12 +31,16 @@ subscriber::subscriber(client_runner& runner, text_output& output, const sub_set
       settings_(settings),
       profile_(p),
       printer_(settings.output, p, [&runner](std::string_view line) { runner.tell(line); }),
+      tick_(runner.io()),
+      quiet_(runner.io()),
+      draws_(settings.watch && (p == profile::mosquitto || is_terminal(STDOUT_FILENO))),
       writable_(runner.io().get_executor(), output.descriptor(), readiness::writable),
       random_(static_cast<std::minstd_rand::result_type>(std::time(nullptr))),
       batch_(std::min<std::uint64_t>(batch_max, settings.count.value_or(batch_max))) {}
 
 void subscriber::start() {
     runner_.leave_on_signal();
+    if (draws_ || settings_.message_rate) runner_.on_connected([this] { tick(); });
     if (!settings_.filters.empty()) subscribe();
     if (!settings_.unsubscribe.empty()) unsubscribe();
     if (settings_.filters.empty() && settings_.connection.keep_session) receive_unclaimed();
@@ -41,9 +50,9 @@ void subscriber::start() {
 
 void subscriber::subscribe() {
     std::vector<subscription_request> requests;
-    for (const std::string& filter : settings_.filters) {
-        requests.push_back(
-            {filter, settings_.qos, settings_.no_local, settings_.retain_as_published, settings_.retain_handling});
+    for (std::size_t i = 0; i < settings_.filters.size(); ++i) {
+        requests.push_back({settings_.filters[i], settings_.filter_qos[i].value_or(settings_.qos), settings_.no_local,
+                            settings_.retain_as_published, settings_.retain_handling});
     }
     subscribe_options options;
     options.user_properties = settings_.connection.properties.subscribe_user_properties;
@@ -63,6 +72,7 @@ void subscriber::subscribed(const error_code& error, subscription stream) {
         return;
     }
     stream_ = std::move(stream);
+    arm_quiet_timer();
     if (profile_ == profile::native) {
         for (std::size_t i = 0; i < stream_.granted().size(); ++i) {
             if (!is_failure(stream_.granted()[i])) continue;
@@ -123,6 +133,7 @@ void subscriber::receive_unclaimed() {
 }
 
 void subscriber::received(std::size_t count) {
+    arm_quiet_timer();
     for (handled_ = 0; handled_ < count && !has_ended_ && handle(batch_[handled_]);)
         ++handled_;
     stream_waits_ = true;
@@ -140,8 +151,9 @@ bool subscriber::handle(const message& m) {
         runner_.client().async_publish(m.topic(), payload(), {.qos = qos::at_least_once, .retain = true},
                                        [](const error_code&, publish_result) {});
     }
-    print(m);
+    if (!show(m)) return true;
     ++handled_total_;
+    if (!settings_.until.empty() && m.text().find(settings_.until) != std::string_view::npos) has_ended_ = true;
     if (handled_total_ == settings_.count) has_ended_ = true;
     return true;
 }
@@ -152,10 +164,93 @@ bool subscriber::is_filtered_out(const message& m) const {
                        [&](const std::string& filter) { return topic_matches(filter, m.topic()); });
 }
 
-void subscriber::print(const message& m) {
+/// False: the random filter took it away.
+bool subscriber::show(const message& m) {
     const std::optional<double> share = settings_.output.random_filter;
-    if (share && static_cast<double>(random_() % 10'000) >= *share * 100) return;
-    printer_.print(m, output_.text());
+    if (share && static_cast<double>(random_() % 10'000) >= *share * 100) {
+        return profile_ == profile::mosquitto;  // -C counts it there
+    }
+    if (draws_) {
+        table_.update(m.topic(), m.text(), m.retain(), watch_table::clock::now());
+    } else if (settings_.message_rate) {
+        ++second_;
+    } else if (!settings_.save_dir.empty()) {
+        save(m);
+    } else if (!settings_.command.empty()) {
+        execute(m);
+    } else {
+        printer_.print(m, output_.text());
+    }
+    return true;
+}
+
+void subscriber::save(const message& m) {
+    std::string topic(m.topic());
+    for (char& c : topic) {
+        const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '.';
+        if (!plain) c = '_';
+    }
+    topic.resize(std::min<std::size_t>(topic.size(), 100));
+    char number[32] = {};
+    int descriptor = -1;
+    std::string name;
+    do {  // a number that a former run has used is passed over
+        std::snprintf(number, sizeof(number), "%06llu-", static_cast<unsigned long long>(++file_number_));
+        name = settings_.save_dir + '/' + number + topic;
+        descriptor = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    } while (descriptor < 0 && errno == EEXIST);
+    std::string_view rest = m.text();
+    bool good = descriptor >= 0;
+    while (good && !rest.empty()) {
+        const ssize_t n = ::write(descriptor, rest.data(), rest.size());
+        if (n < 0 && errno == EINTR) continue;
+        good = n > 0;
+        if (good) rest.remove_prefix(static_cast<std::size_t>(n));
+    }
+    const int error = errno;
+    if (descriptor >= 0 && ::close(descriptor) != 0) good = false;
+    if (good) {
+        output_.text().append(name) += '\n';
+        return;
+    }
+    runner_.tell("Error: Unable to write file \"" + name + "\": " + std::strerror(error) + '.');
+    runner_.finish(exit_failure);
+}
+
+void subscriber::execute(const message& m) {
+    while (output_.flush() == text_output::result::would_block)
+        output_.wait_writable();
+    const command_result r = run_shell_command(settings_.command, m.text(),
+                                               {{"MQTT_TOPIC", std::string(m.topic())},
+                                                {"MQTT_QOS", std::to_string(to_number(m.qos()))},
+                                                {"MQTT_RETAIN", m.retain() ? "1" : "0"}},
+                                               false);
+    if (r.status != 0) runner_.tell("Warning: The command of --exec ended with " + std::to_string(r.status) + ".");
+}
+
+// Once a second: the table, or the number of messages.
+void subscriber::tick() {
+    if (runner_.is_finishing()) return;
+    if (draws_) {
+        const terminal_size size = size_of_terminal(STDOUT_FILENO);
+        output_.text() += screen_.frame(table_.render(size, watch_table::clock::now()), size);
+        flush();
+    } else if (tick_.expiry() != boost::asio::steady_timer::time_point()) {
+        output_.text() += std::to_string(std::exchange(second_, 0)) + " msgs/s\n";
+        flush();
+    }
+    tick_.expires_after(draws_ ? std::chrono::milliseconds(250) : std::chrono::milliseconds(1'000));
+    tick_.async_wait([this](const error_code& error) {
+        if (!error) tick();
+    });
+}
+
+void subscriber::arm_quiet_timer() {
+    if (!settings_.quiet_for) return;
+    quiet_.expires_after(*settings_.quiet_for);
+    quiet_.async_wait([this](const error_code& error) {
+        if (!error && !runner_.is_finishing()) runner_.finish(exit_ok);
+    });
 }
 
 // -- output

@@ -10,9 +10,13 @@
 #include "descriptor_watch.hpp"
 #include "message_printer.hpp"
 #include "sub_options.hpp"
+#include "terminal.hpp"
 #include "text_output.hpp"
+#include "watch_table.hpp"
 
 #include <martlet/client.hpp>
+
+#include <boost/asio/steady_timer.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -41,8 +45,12 @@ private:
     void receive_unclaimed();
     void received(std::size_t count);
     [[nodiscard]] bool handle(const message& m);
+    [[nodiscard]] bool show(const message& m);
+    void save(const message& m);
+    void execute(const message& m);
+    void tick();
+    void arm_quiet_timer();
     [[nodiscard]] bool is_filtered_out(const message& m) const;
-    void print(const message& m);
 
     void flush();
     void flushed();
@@ -53,6 +61,13 @@ private:
     const sub_settings& settings_;
     profile profile_;
     message_printer printer_;
+    watch_table table_;
+    screen screen_;
+    boost::asio::steady_timer tick_;
+    boost::asio::steady_timer quiet_;
+    bool draws_;                // --watch, on a terminal
+    std::uint64_t second_ = 0;  // messages of this second, for --message-rate
+    std::uint64_t file_number_ = 0;
     descriptor_watch writable_;
     std::minstd_rand random_;
 

@@ -1,0 +1,14 @@
+// martlet install-compat: links by the names of other tools.
+#pragma once
+
+#include "option_table.hpp"
+
+#include <span>
+#include <string_view>
+
+namespace martlet::cli {
+
+/// `arguments` without the program's name; `program` is how it was called. Returns the exit code.
+[[nodiscard]] int run_install_compat(std::span<char* const> arguments, profile p, std::string_view program);
+
+}  // namespace martlet::cli
