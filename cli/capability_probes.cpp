@@ -99,6 +99,9 @@ client_options options_for(const probe_context& c, protocol_version version = pr
 
 /// Throws why there is no connection.
 peer open(client_options options, const probe_context& c) {
+    if (options.version == protocol_version::v5 && !c.has_version_5) {
+        throw boost::system::system_error(make_error_code(reason_code::unsupported_protocol_version));
+    }
     peer p;
     options.observer = p.seen;
     p.client = std::make_unique<blocking_client>(std::move(options));
@@ -177,7 +180,7 @@ probe_result order(const probe_context& c) {
 }
 
 probe_result payload_of(const probe_context& c, std::size_t size) {
-    const peer p = open(c);
+    const peer p = open(c, protocol_version::v3_1_1);
     auto stream = p->subscribe(c.topic, {.qos = qos::at_least_once, .inbox = {10, std::size_t{64} << 20}});
     const std::string bytes(size, 'x');
     try {
@@ -366,8 +369,9 @@ probe_result message_expiry(const probe_context& c) {
 
 // -- sessions and wills
 
-client_options with_will(const probe_context& c, std::chrono::seconds delay = std::chrono::seconds(0)) {
-    client_options options = options_for(c);
+client_options with_will(const probe_context& c, protocol_version v,
+                         std::chrono::seconds delay = std::chrono::seconds(0)) {
+    client_options options = options_for(c, v);
     options.will = will_options{.topic = c.topic, .payload = "gone", .qos = qos::at_least_once, .delay = delay};
     if (delay.count() > 0) {
         options.client_id = c.topic.substr(c.topic.rfind('/') + 1);
@@ -377,18 +381,18 @@ client_options with_will(const probe_context& c, std::chrono::seconds delay = st
 }
 
 probe_result will(const probe_context& c) {
-    const peer watcher = open(c);
+    const peer watcher = open(c, protocol_version::v3_1_1);
     auto stream = watcher->subscribe(c.topic, {.qos = qos::at_least_once});
-    (void)open(with_will(c), c);  // and cut without DISCONNECT
+    (void)open(with_will(c, protocol_version::v3_1_1), c);  // and cut without DISCONNECT
     const auto m = stream.receive(c.patience);
     if (!m) return fail("the will did not come");
     return m->text() == "gone" ? pass() : fail("something else came");
 }
 
 probe_result will_deleted(const probe_context& c) {
-    const peer watcher = open(c);
+    const peer watcher = open(c, protocol_version::v3_1_1);
     auto stream = watcher->subscribe(c.topic, {.qos = qos::at_least_once});
-    open(with_will(c), c)->disconnect();
+    open(with_will(c, protocol_version::v3_1_1), c)->disconnect();
     watcher->publish(c.topic, "marker", at_qos(qos::at_least_once));
     const auto m = stream.receive(c.patience);
     if (!m) return fail("no message came at all");
@@ -398,14 +402,14 @@ probe_result will_deleted(const probe_context& c) {
 probe_result will_asked_for(const probe_context& c) {
     const peer watcher = open(c);
     auto stream = watcher->subscribe(c.topic, {.qos = qos::at_least_once});
-    open(with_will(c), c)->disconnect({.reason = reason_code::disconnect_with_will});
+    open(with_will(c, protocol_version::v5), c)->disconnect({.reason = reason_code::disconnect_with_will});
     return stream.receive(c.patience) ? pass() : fail("the will did not come after DISCONNECT 0x04");
 }
 
 probe_result will_delay(const probe_context& c) {
     const peer watcher = open(c);
     auto stream = watcher->subscribe(c.topic, {.qos = qos::at_least_once});
-    (void)open(with_will(c, std::chrono::seconds(1)), c);
+    (void)open(with_will(c, protocol_version::v5, std::chrono::seconds(1)), c);
     const auto cut = steady::now();
     if (!stream.receive(c.patience + std::chrono::seconds(2))) return fail("the will did not come");
     const auto late = steady::now() - cut;
@@ -417,7 +421,7 @@ probe_result session(const probe_context& c) {
     client_options options = options_for(c, protocol_version::v3_1_1);
     options.client_id = c.topic.substr(c.topic.rfind('/') + 1);
     options.session = session_mode::resume;
-    const peer other = open(c);
+    const peer other = open(c, protocol_version::v3_1_1);
     {
         const peer first = open(options, c);
         auto stream = first->subscribe(c.topic, {.qos = qos::at_least_once});

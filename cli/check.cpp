@@ -91,11 +91,12 @@ probe_result result_of(const error_code& cause) {
     return {lacks ? probe_verdict::unsupported : probe_verdict::fail, cause.message()};
 }
 
-finding run_probe(const probe& p, const check_settings& settings, const std::string& run) {
+finding run_probe(const probe& p, const check_settings& settings, const std::string& run, bool has_version_5) {
     const auto begin = std::chrono::steady_clock::now();
     finding f{p, {}, 0};
     try {
-        f.result = p.run({settings.connection, "martlet/check/" + run + std::string(p.name), settings.patience});
+        f.result = p.run(
+            {settings.connection, "martlet/check/" + run + std::string(p.name), settings.patience, has_version_5});
     } catch (const boost::system::system_error& e) {
         f.result = result_of(e.code());
     }
@@ -111,6 +112,9 @@ std::vector<finding> run_all(const check_settings& settings) {
         });
     }
     const std::string run = std::to_string(std::random_device{}() % 1'000'000) + '-';
+    const probe asks_for_5 = *std::find_if(capability_probes().begin(), capability_probes().end(),
+                                           [](const probe& p) { return p.name == "version-5"; });
+    const bool has_version_5 = run_probe(asks_for_5, settings, run, true).result.verdict == probe_verdict::pass;
     progress_bar bar("probing", wanted.size(), settings.connection.quiet);
     std::vector<finding> findings(wanted.size());
     std::atomic<std::size_t> next = 0;
@@ -121,7 +125,7 @@ std::vector<finding> run_all(const check_settings& settings) {
         workers.emplace_back([&] {
             for (std::size_t i = 0; (i = next++) < wanted.size();) {
                 findings[i] = was_interrupted() ? finding{wanted[i], {probe_verdict::fail, "interrupted"}, 0}
-                                                : run_probe(wanted[i], settings, run);
+                                                : run_probe(wanted[i], settings, run, has_version_5);
                 const std::lock_guard lock(mutex);
                 bar.set(++done);
             }

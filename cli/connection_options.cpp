@@ -3,6 +3,7 @@
 #include "terminal.hpp"
 
 #include <martlet/endpoint.hpp>
+#include <martlet/enhanced_authentication.hpp>
 #include <martlet/topic.hpp>
 
 #include <algorithm>
@@ -223,6 +224,20 @@ std::string percent_encoded(std::string_view text) {
     return encoded;
 }
 
+/// -D connect authentication-method and -data: what they say, and no answer to a challenge, which it cannot know.
+class fixed_authentication : public enhanced_authentication {
+public:
+    fixed_authentication(std::string method, std::string data) : method_(std::move(method)), data_(std::move(data)) {}
+    [[nodiscard]] std::string_view method() const noexcept override { return method_; }
+    [[nodiscard]] std::string begin() override { return data_; }
+    [[nodiscard]] std::optional<std::string> respond(std::string_view) override { return std::nullopt; }
+    [[nodiscard]] bool finish(std::string_view) override { return true; }
+
+private:
+    std::string method_;
+    std::string data_;
+};
+
 will_options to_will(const connection_settings& settings) {
     will_options will{.topic = *settings.will_topic,
                       .payload = settings.will_payload.value_or(""),
@@ -394,6 +409,10 @@ client_options to_client_options(const connection_settings& settings) {
     if (p.maximum_packet_size) options.packet_size_max = *p.maximum_packet_size;
     if (p.topic_alias_maximum) options.topic_alias_maximum = *p.topic_alias_maximum;
     options.request_response_information = p.request_response_information;
+    if (p.authentication_method) {
+        options.authentication =
+            std::make_shared<fixed_authentication>(*p.authentication_method, p.authentication_data);
+    }
     options.request_problem_information = p.request_problem_information;
     options.user_properties = p.connect_user_properties;
     options.bind_address = settings.bind_address;

@@ -124,6 +124,7 @@ bool line_publisher::understand_line() {
     line_options_ = options_;
     if (settings_.format == line_format::line && settings_.payload.encoding == payload_encoding::none) return true;
     const auto refuse = [this](const std::string& why) {
+        if (progress_) progress_->clear();
         runner_.tell("Error: Line " + std::to_string(line_number_) + ": " + why);
         if (exit_code_ == 0) exit_code_ = exit_failure;
         line_.reset();

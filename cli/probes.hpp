@@ -24,6 +24,7 @@ struct probe_context {
     connection_settings connection;
     std::string topic;  ///< "martlet/check/…", without a '/' at its end; also the beginning of client identifiers
     std::chrono::milliseconds patience{5'000};
+    bool has_version_5 = true;  ///< false: probes that need it are unsupported
 };
 
 struct probe {

@@ -58,7 +58,8 @@ enum class property {
     correlation_data,
     subscription_identifier,
     session_expiry_interval,
-    authentication,
+    authentication_method,
+    authentication_data,
     request_problem_information,
     will_delay_interval,
     request_response_information,
@@ -89,8 +90,8 @@ constexpr auto rules = std::to_array<rule>({
     {"correlation-data", property::correlation_data, publish | will, publish | will, kind::binary},
     {"subscription-identifier", property::subscription_identifier, publish | subscribe, subscribe, kind::number, 1, 268'435'455},
     {"session-expiry-interval", property::session_expiry_interval, connect | connack | disconnect, connect | disconnect, kind::number},
-    {"authentication-method", property::authentication, connect | connack | auth, 0, kind::text},
-    {"authentication-data", property::authentication, connect | connack | auth, 0, kind::binary},
+    {"authentication-method", property::authentication_method, connect | connack | auth, connect, kind::text},
+    {"authentication-data", property::authentication_data, connect | connack | auth, connect, kind::binary},
     {"request-problem-information", property::request_problem_information, connect, connect, kind::number, 0, 1},
     {"will-delay-interval", property::will_delay_interval, will, will, kind::number},
     {"request-response-information", property::request_response_information, connect, connect, kind::number, 0, 1},
@@ -125,8 +126,10 @@ void store_message_property(property id, std::string_view text, std::uint32_t nu
     }
 }
 
-void store_connect_property(property id, std::uint32_t number, property_arguments& out) {
+void store_connect_property(property id, std::string_view text, std::uint32_t number, property_arguments& out) {
     switch (id) {
+        case property::authentication_method: out.authentication_method = text; break;
+        case property::authentication_data: out.authentication_data = text; break;
         case property::session_expiry_interval: out.session_expiry_interval = number; break;
         case property::receive_maximum: out.receive_maximum = static_cast<std::uint16_t>(number); break;
         case property::topic_alias_maximum: out.topic_alias_maximum = static_cast<std::uint16_t>(number); break;
@@ -139,7 +142,7 @@ void store_connect_property(property id, std::uint32_t number, property_argument
 
 void store(packet_bit packet, property id, std::string_view text, std::uint32_t number, property_arguments& out) {
     switch (packet) {
-        case connect: store_connect_property(id, number, out); break;
+        case connect: store_connect_property(id, text, number, out); break;
         case publish: store_message_property(id, text, number, out.publish); break;
         case will:
             if (id == property::will_delay_interval) out.will_delay_interval = number;

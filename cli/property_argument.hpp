@@ -27,6 +27,8 @@ struct property_arguments {
     std::optional<std::uint32_t> maximum_packet_size;
     std::optional<std::uint16_t> topic_alias_maximum;
     bool request_response_information = false;
+    std::optional<std::string> authentication_method;
+    std::string authentication_data;
     bool request_problem_information = true;
     std::vector<owned_user_property> connect_user_properties;
 

@@ -94,6 +94,7 @@ int replay(blocking_client& client, std::string_view text, const replay_settings
         if (why.empty() && !is_valid_topic_name(topic))
             why = "topic: --map makes '" + topic + "' of it, which is none.";
         if (!why.empty()) {
+            bar.clear();
             complain("Error: Line " + std::to_string(number) + ": " + why);
             code = exit_failure;
             continue;

@@ -103,6 +103,7 @@ int clear(blocking_client& client, const std::vector<std::string>& filters, cons
         client.publish(topic, {}, {.qos = qos::at_least_once, .retain = true});
         bar.set(++done);
     }
+    bar.clear();
     const std::string text = std::to_string(done) + " retained messages cleared.";
     if (!settings.connection.quiet) complain(text);
     return done == topics.size() ? exit_ok : exit_by_second_signal;
@@ -129,6 +130,7 @@ int restore(blocking_client& client, const std::string& file, const retained_set
         std::string why = parse_record(line, record);
         if (why.empty() && !record.topic) why = "topic: there is none.";
         if (!why.empty()) {
+            bar.clear();
             complain("Error: Line " + std::to_string(number) + ": " + why);
             code = exit_failure;
             continue;
@@ -139,6 +141,7 @@ int restore(blocking_client& client, const std::string& file, const retained_set
         ++restored;
         bar.set(at);
     }
+    bar.clear();
     if (!settings.connection.quiet) complain(std::to_string(restored) + " retained messages restored.");
     return was_interrupted() ? static_cast<int>(exit_by_second_signal) : code;
 }

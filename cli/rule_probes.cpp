@@ -2,6 +2,7 @@
 
 #include <martlet/core/codec.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -140,14 +141,16 @@ probe_result subscribe_qos_3(const probe_context& c) {
 probe_result packet_id_0(const probe_context& c) { return expect_closed(c, v3, "\x32\x05\x00\x01\x61\x00\x00"s); }
 probe_result long_length(const probe_context& c) { return expect_closed(c, v3, "\x30\xFF\xFF\xFF\xFF\x7F"s); }
 probe_result property_twice(const probe_context& c) {
-    return expect_closed(c, protocol_version::v5, "\x30\x0B\x00\x01\x61\x06\x01\x00\x01\x00\x03\x00"s);
+    return expect_closed(c, protocol_version::v5, "\x30\x08\x00\x01\x61\x04\x01\x00\x01\x00"s);
 }
 probe_result alias_0(const probe_context& c) {
     return expect_closed(c, protocol_version::v5, "\x30\x07\x00\x01\x61\x03\x23\x00\x00"s);
 }
 
 probe_result keep_alive(const probe_context& c) {
-    const raw_link link(c);
+    probe_context patient = c;
+    patient.patience = std::max<std::chrono::milliseconds>(c.patience, std::chrono::seconds(12));  // some look rarely
+    const raw_link link(patient);
     if (!link.is_open()) return {probe_verdict::fail, "no connection"};
     link.send(connect_packet(c, v3, 1));
     std::string answer;

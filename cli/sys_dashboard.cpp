@@ -80,9 +80,10 @@ std::string sys_dashboard::render(std::string_view broker, terminal_size size) c
         lines.insert(lines.end(), others.begin(), others.end());
     }
 
-    // As many columns of 40 and more characters as the width has room for, filled from the top.
+    // As many columns as are needed and the width has room for, of 40 characters and more, filled from the top.
     const std::size_t room = size.rows > 2 ? size.rows - 2 : 1;
-    const std::size_t columns = std::clamp<std::size_t>(size.columns / 40, 1, (lines.size() + room - 1) / room + 1);
+    const std::size_t needed = std::max<std::size_t>((lines.size() + room - 1) / room, 1);
+    const std::size_t columns = std::clamp<std::size_t>(size.columns / 40, 1, needed);
     const std::size_t width = size.columns / columns;
     const std::size_t height = std::min(room, std::max<std::size_t>((lines.size() + columns - 1) / columns, 1));
     std::string out = fitted("martlet top: " + std::string(broker), size.columns) + '\n';
@@ -95,7 +96,7 @@ std::string sys_dashboard::render(std::string_view broker, terminal_size size) c
         line.erase(line.find_last_not_of(' ') + 1);
         out += fitted(line, size.columns) + '\n';
     }
-    if (lines.size() > height * columns) out += fitted("… and more, in a larger window", size.columns) + '\n';
+    if (lines.size() > height * columns) out += fitted("... and more, in a larger window", size.columns) + '\n';
     if (lines.empty()) out += fitted("Nothing on $SYS/# so far.", size.columns) + '\n';
     return out;
 }

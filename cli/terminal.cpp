@@ -99,8 +99,11 @@ std::string screen::frame(std::string_view lines, terminal_size size) {
 progress_bar::progress_bar(std::string_view what, std::uint64_t total, bool quiet)
     : what_(what), total_(total), is_shown_(!quiet && is_terminal(STDERR_FILENO)) {}
 
-progress_bar::~progress_bar() {
+progress_bar::~progress_bar() { clear(); }
+
+void progress_bar::clear() {
     if (is_drawn_) std::fputs("\r\x1b[K", stderr);
+    is_drawn_ = false;
 }
 
 void progress_bar::set(std::uint64_t done) {

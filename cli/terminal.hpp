@@ -49,6 +49,8 @@ public:
 
     /// Redrawn at most ten times a second.
     void set(std::uint64_t done);
+    /// Takes the line away, before something else is written.
+    void clear();
     /// What set() would draw.
     [[nodiscard]] std::string text(std::uint64_t done, std::size_t columns) const;
 

@@ -67,14 +67,14 @@ std::string watch_table::render(terminal_size size, clock::time_point now) const
     }
 
     const std::string heading = fitted("topic", topic_columns, true) + right("msg/s", 8) + right("count", 10) +
-                                right("age", 8) + "  last message";
+                                right("age", 8) + "   last message";
     std::string out = fitted(heading, size.columns) + '\n';
     for (const auto* const one : shown) {
         const entry& e = one->second;
         const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - e.last);
         const std::string line = fitted(one->first, topic_columns, true) + right(rate_text(rate_of(e, now)), 8) +
                                  right(std::to_string(e.count), 10) + right(age_text(age), 8) +
-                                 (e.retain ? " r" : "  ") + (e.size == 0 ? "(empty)" : e.payload);
+                                 (e.retain ? " r " : "   ") + (e.size == 0 ? "(empty)" : e.payload);
         out += fitted(line, size.columns) + '\n';
     }
     std::string last = std::to_string(messages_) + " messages, " + std::to_string(topics_.size()) + " topics";

@@ -94,7 +94,7 @@ TEST_CASE("watch_table: rate, count and age; topics beyond the limit are counted
     const double rate = std::stod(text.substr(text.find("\na") + 2));
     CHECK(rate > 8);
     CHECK(rate < 11);
-    CHECK(text.find("100      0s  99") != std::string::npos);
+    CHECK(text.find("100      0s   99") != std::string::npos);
     CHECK(text.find("1 messages of topics beyond the limit") != std::string::npos);
 }
 
