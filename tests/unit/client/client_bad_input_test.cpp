@@ -211,7 +211,7 @@ TEST_CASE("client_bad_input: a store that cannot commit ends the run with store_
     s.forget();
     CHECK_FALSE(s.publish("t", "x", qos::exactly_once, 1));
     (void)s.engine.journal().take();
-    s.engine.on_store_failed(errc::store_failed);  // the disk is full
+    s.engine.on_store_failed(errc::store_failed, "the disk is full");
     s.run();
 
     CHECK(s.is_silent());

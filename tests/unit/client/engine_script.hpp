@@ -184,7 +184,7 @@ public:
 private:
     static client_options prepared(client_options o, protocol_version version) {
         if (!o.version && version != protocol_version::v5) o.version = version;
-        if (o.client_id.empty()) o.client_id = "c";
+        if (o.client_id.empty()) o.client_id = std::string("c");  // a literal makes g++ 12 warn of memcpy
         return o;
     }
 
