@@ -112,6 +112,7 @@ void world::on_connect(std::uint32_t number, const packets::connect& packet) {
 }
 
 void world::on_connack_sent(link& l, std::uint32_t number, const packets::connack& packet) {
+    if (packet.reason != reason_code::success) return;  // its client has come again before it was answered
     client_host& c = clients_[l.client];
     l.accepted = true;
     c.accepted = number;
