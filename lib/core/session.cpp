@@ -132,6 +132,7 @@ std::size_t session::drop_queued(const std::function<bool(std::string_view)>& is
         if (!is_unwanted(waiting.what.message->topic())) return false;
         const bool stored = waiting.what.qos != qos::at_most_once;
         queue_bytes_ -= waiting.what.message->cost();
+        forget_topic(waiting);
         if (!stored) --queued_qos_0_;
         if (stored && journal_->on()) journal_->record(erase_outgoing{key_, waiting.order});
         if (waiting.what.who != 0) complete({waiting.what.who, errc::discarded, reason_code::success});

@@ -51,6 +51,53 @@ TEST_CASE("session: QoS 0 waits only where it is asked for") {
     CHECK(client.enqueue(message("x", qos::at_most_once)));
 }
 
+TEST_CASE("session: latest_per_topic keeps the place and the newest message of each topic") {
+    const auto on = [](std::string_view topic, std::string_view payload, qos q, token who = 0) {
+        return outgoing{outgoing_message::create(topic, payload, q, false), {}, who, q, false};
+    };
+    changes journal;
+    session s(journal, session_key{1}, {2, 1'000'000, queue_policy::latest_per_topic, true});
+    CHECK(s.enqueue(on("a", "1", qos::at_least_once, 7)));
+    CHECK(s.enqueue(on("b", "1", qos::at_most_once)));
+    CHECK(s.enqueue(on("a", "2 longer", qos::at_most_once)));
+    CHECK(s.queue_count() == 2);
+    CHECK(s.front()->what.message->payload() == "2 longer");
+    completion done;
+    REQUIRE(s.take_completion(done));
+    CHECK(done.who == 7);
+    CHECK(done.error == errc::discarded);
+
+    CHECK(s.enqueue(on("b", "2", qos::exactly_once)));
+    CHECK(s.enqueue(on("c", "1", qos::at_least_once)));  // at the bound the oldest goes
+    const auto rest = s.take_queue();
+    REQUIRE(rest.size() == 2);
+    CHECK(rest[0].message->payload() == "2");
+    CHECK(rest[1].message->topic() == "c");
+    CHECK(s.queue_bytes() == 0);
+    CHECK(s.dropped_count() == 3);
+    CHECK(s.enqueue(on("b", "3", qos::at_least_once)));  // nothing is remembered of what was taken
+    CHECK(s.queue_count() == 1);
+}
+
+TEST_CASE("session: what nobody wants any more leaves the queue") {
+    const auto on = [](std::string_view topic, qos q, token who = 0) {
+        return outgoing{outgoing_message::create(topic, "x", q, false), {}, who, q, false};
+    };
+    changes journal;
+    session s(journal, session_key{1}, {10, 1'000'000, queue_policy::refuse, true});
+    CHECK(s.enqueue(on("keep", qos::at_least_once)));
+    CHECK(s.enqueue(on("drop", qos::at_least_once, 3)));
+    CHECK(s.enqueue(on("drop", qos::at_most_once)));
+    const std::size_t cost = on("keep", qos::at_least_once).message->cost();
+    CHECK(s.drop_queued([](std::string_view topic) { return topic == "drop"; }) == 2);
+    CHECK(s.queue_count() == 1);
+    CHECK(s.queue_bytes() == cost);
+    completion done;
+    REQUIRE(s.take_completion(done));
+    CHECK(done.who == 3);
+    CHECK_FALSE(s.take_completion(done));
+}
+
 TEST_CASE("session: a snapshot restored at any point continues identically") {
     for (const protocol_version version : {protocol_version::v3_1_1, protocol_version::v5}) {
         for (std::size_t at = 0; at < 400; at += 3) {
