@@ -18,6 +18,7 @@ function(martlet_add_library layer)
         LINKER_LANGUAGE CXX
         POSITION_INDEPENDENT_CODE ON  # a static martlet may end in somebody's shared library
         INSTALL_RPATH "\$ORIGIN"      # shared: the others are beside it, wherever the prefix is
+        DEFINE_SYMBOL ""              # objects of static and shared libraries are the same: a compiler cache halves the work
         VERSION ${PROJECT_VERSION}
         SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 endfunction()

@@ -22,7 +22,7 @@ set(CPACK_INSTALL_CMAKE_PROJECTS "${PROJECT_BINARY_DIR};martlet;LIBRARIES;/")
 # The tools' components never see the shared libraries of this tree.
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${PROJECT_BINARY_DIR}/lib/core ${PROJECT_BINARY_DIR}/lib/net
     ${PROJECT_BINARY_DIR}/lib/client ${PROJECT_BINARY_DIR}/lib/broker ${PROJECT_BINARY_DIR}/lib/store
-    ${PROJECT_BINARY_DIR}/lib/auth)
+    ${PROJECT_BINARY_DIR}/lib/auth ${PROJECT_BINARY_DIR}/lib/bridge)
 
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME libmartlet)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libs)
