@@ -39,14 +39,14 @@ void loader::publish_next() {
         how.qos = qos::at_least_once;  // to know when all are there
         how.retain = settings_.is_retained;
         if (settings_.qos == qos::exactly_once) how.qos = qos::exactly_once;
-        const nanoseconds now = monotonic_now();
+        const nanoseconds now = run_now();
         write_stamp(payload_, {settings_.run, settings_.number, n, now, 0});
         const std::string_view bytes = is_removing_ ? std::string_view() : std::string_view(payload_);
         client_.get().async_publish(topic_of(n), bytes, how, [this, now](const error_code& error, publish_result) {
             if (error && !is_removing_) {
                 failure_ = "publishing the backlog: " + error_text(error);
             } else if (!is_removing_) {
-                worker_.counts().of(timing::ack).record(monotonic_now() - now);
+                worker_.counts().of(timing::ack).record(run_now() - now);
                 ++worker_.counts().acked_ever;
             }
             ++settled_;
@@ -88,10 +88,10 @@ void collector::subscribe(std::function<void(const error_code&)> done) {
     subscribe_options how;
     how.qos = settings_.qos;
     how.inbox = inbox;
-    const nanoseconds asked = monotonic_now();
+    const nanoseconds asked = run_now();
     client_->get().async_subscribe(settings_.filter, how,
                                    [this, asked, done = std::move(done)](const error_code& error, subscription s) {
-                                       if (!error) worker_.counts().of(timing::suback).record(monotonic_now() - asked);
+                                       if (!error) worker_.counts().of(timing::suback).record(run_now() - asked);
                                        stream_ = std::move(s);
                                        done(error);
                                    });
@@ -112,7 +112,7 @@ void collector::prepare(ready_handler done) {
 void collector::go(const timing_plan& plan) {
     plan_ = plan;
     worker_.counts().expected += expected_;
-    began_ = monotonic_now();
+    began_ = run_now();
     if (settings_.is_retained) {
         subscribe([this](const error_code& error) {
             if (error) worker_.counts().count_error("subscribing: " + error_text(error));
@@ -141,7 +141,7 @@ void collector::receive() {
 }
 
 void collector::take(std::size_t count) {
-    const nanoseconds now = monotonic_now();
+    const nanoseconds now = run_now();
     tally& counts = worker_.counts();
     for (const message& m : std::span<const message>(batch_.data(), count)) {
         const std::string_view bytes = m.text();

@@ -1,5 +1,6 @@
 #include "bench/bench.hpp"
 
+#include "agent.hpp"
 #include "compare.hpp"
 #include "failure.hpp"
 #include "interruption.hpp"
@@ -49,6 +50,7 @@ std::string list_text() {
 
 int exit_code_of(const run_result& r) {
     if (r.is_interrupted) return bench_interrupted;
+    if (!r.trouble.empty()) return bench_no_connection;
     for (const assertion_result& a : r.assertions) {
         if (!a.is_met) return bench_assertion;
     }
@@ -58,6 +60,11 @@ int exit_code_of(const run_result& r) {
     }
     if (r.judgement == verdict::generator_bound && r.is_open_loop()) return bench_generator_bound;
     return bench_ok;
+}
+
+int tell(const run_failure& failure) {
+    complain("Error: " + failure.text);
+    return failure.is_interrupted ? bench_interrupted : failure.is_set_up ? bench_usage : bench_no_connection;
 }
 
 bool add_assertions(run_result& r) {
@@ -74,11 +81,10 @@ bool add_assertions(run_result& r) {
 }
 
 int run_once(const run_settings& settings) {
-    std::string failure;
+    run_failure failure;
     auto result = execute_watched(settings, failure);
     if (!result) {
-        complain("Error: " + failure);
-        return failure == "Interrupted." ? bench_interrupted : bench_no_connection;
+        return tell(failure);
     }
     add_assertions(*result);
     if (settings.json_file != "-") print(summary_text(*result));
@@ -94,11 +100,10 @@ int run_repeatedly(const run_settings& settings) {
     std::vector<run_result> results;
     int code = bench_ok;
     for (std::size_t i = 0; i < settings.runs && !is_interrupted(); ++i) {
-        std::string failure;
+        run_failure failure;
         auto result = execute_watched(settings, failure);
         if (!result) {
-            complain("Error: " + failure);
-            return bench_no_connection;
+            return tell(failure);
         }
         add_assertions(*result);
         if (code == bench_ok) code = exit_code_of(*result);
@@ -119,11 +124,10 @@ int run_preset(run_settings settings) {
     for (const seed_row& row : seed_rows()) {
         settings.flows = {row.flow};
         settings.flows.front().outstanding_max = given.outstanding_max;
-        std::string failure;
+        run_failure failure;
         auto result = execute_watched(settings, failure);
         if (!result) {
-            complain("Error: " + failure);
-            return bench_no_connection;
+            return tell(failure);
         }
         add_assertions(*result);
         if (code == bench_ok) code = exit_code_of(*result);
@@ -170,6 +174,7 @@ int run_command(std::span<char* const> arguments) {
 int run_bench(std::span<char* const> arguments, profile, std::string_view) {
     const std::string_view word = arguments.empty() ? std::string_view("--help") : std::string_view(arguments.front());
     if (word == "run") return run_command(arguments.subspan(1));
+    if (word == "agent") return run_agent(arguments.subspan(1));
     if (word == "compare") return run_compare(arguments.subspan(1));
     if (word == "list") {
         print(list_text());

@@ -1,5 +1,7 @@
 #include "bench_client.hpp"
 
+#include "clock.hpp"
+
 #include <chrono>
 #include <utility>
 
@@ -15,7 +17,7 @@ bench_client::bench_client(worker& on, client_options options) : worker_(on), cl
 
 void bench_client::connect(ready_handler done) {
     ready_ = std::move(done);
-    started_ = monotonic_now();
+    started_ = run_now();
     next_event();
     client_.async_run([this](const error_code& error) {
         is_connected_ = false;
@@ -45,7 +47,7 @@ void bench_client::handle(const client_event& event) {
             is_connected_ = true;
             ++counts.connects;
             if (!std::exchange(was_connected_, true)) {
-                counts.of(timing::connect).record(monotonic_now() - started_);
+                counts.of(timing::connect).record(run_now() - started_);
                 answer({});
             } else if (on_reconnected_) {
                 on_reconnected_();

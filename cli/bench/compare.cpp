@@ -286,11 +286,11 @@ int run_ab(const run_settings& given) {
     for (std::size_t round = 0; round < runs && !is_interrupted(); ++round) {
         for (std::size_t i = 0; i < settings.ab_urls.size() && !is_interrupted(); ++i) {
             settings.urls = {settings.ab_urls[i]};
-            std::string failure;
+            run_failure failure;
             auto result = execute_watched(settings, failure);
             if (!result) {
-                complain("Error: " + settings.ab_urls[i] + ": " + failure);
-                return 2;
+                complain("Error: " + settings.ab_urls[i] + ": " + failure.text);
+                return failure.is_set_up ? 1 : 2;
             }
             results[i].push_back(std::move(*result));
         }

@@ -10,8 +10,6 @@ namespace {
 
 constexpr std::chrono::milliseconds pause_after_failure{10};
 
-auto at(nanoseconds time) { return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(time)); }
-
 }  // namespace
 
 connector::connector(worker& on, std::function<client_options()> make_options, connection_mode mode, nanoseconds slot)
@@ -20,7 +18,7 @@ connector::connector(worker& on, std::function<client_options()> make_options, c
 void connector::go(const timing_plan& plan) {
     plan_ = plan;
     is_busy_ = true;
-    timer_.expires_at(at(plan.start + slot_));
+    timer_.expires_at(steady_time(plan.start + slot_));
     timer_.async_wait([this](const error_code& error) {
         if (!error) connect();
     });
@@ -35,7 +33,7 @@ void connector::connect() {
     client_ = std::make_unique<bench_client>(worker_, make_options_());
     const nanoseconds intended = plan_.start + slot_;
     if (mode_ != connection_mode::churn && plan_.window.contains(intended)) {
-        worker_.counts().of(timing::lag).record(monotonic_now() - intended);
+        worker_.counts().of(timing::lag).record(run_now() - intended);
     }
     client_->connect([this](const std::string& failure) {
         if (failure.empty()) return connected();
@@ -50,7 +48,7 @@ void connector::connect() {
 }
 
 void connector::connected() {
-    if (plan_.window.contains(monotonic_now())) ++worker_.counts().operations;
+    if (plan_.window.contains(run_now())) ++worker_.counts().operations;
     if (mode_ != connection_mode::churn) {
         is_busy_ = false;
         return;
@@ -80,18 +78,18 @@ subscribe_looper::subscribe_looper(worker& on, client_options options, std::stri
 
 void subscribe_looper::go(const timing_plan& plan) {
     plan_ = plan;
-    timer_.expires_at(at(plan.start));
+    timer_.expires_at(steady_time(plan.start));
     timer_.async_wait([this](const error_code& error) {
         if (!error) next();
     });
 }
 
 void subscribe_looper::count() {
-    if (plan_.window.contains(monotonic_now())) ++worker_.counts().operations;
+    if (plan_.window.contains(run_now())) ++worker_.counts().operations;
 }
 
 void subscribe_looper::next() {
-    const nanoseconds asked = monotonic_now();
+    const nanoseconds asked = run_now();
     if (is_stopped_ || asked >= plan_.stop) {
         is_idle_ = true;
         return;
@@ -108,7 +106,7 @@ void subscribe_looper::next() {
             });
             return;
         }
-        const nanoseconds now = monotonic_now();
+        const nanoseconds now = run_now();
         if (plan_.window.contains(asked)) worker_.counts().of(timing::suback).record(now - asked);
         count();
         auto kept = std::make_shared<subscription>(std::move(stream));

@@ -32,6 +32,7 @@ public:
     }
     /// Subscriber `index` got so many more.
     void received(std::size_t index, std::uint64_t messages) {
+        if (received_.empty()) return;  // others have subscribers, too: nobody knows who is the slowest
         received_[index].value.fetch_add(messages);
         if (is_waiting_.load() && room() != 0 && is_waiting_.exchange(false)) wake();
     }

@@ -109,6 +109,13 @@ bool histogram::add_at(std::size_t index, std::uint64_t times) noexcept {
     return true;
 }
 
+void histogram::set_extremes(nanoseconds minimum, nanoseconds maximum, std::uint64_t clipped) noexcept {
+    if (count_ == 0) return;
+    minimum_ = minimum;
+    maximum_ = maximum;
+    clipped_ = clipped;
+}
+
 nanoseconds histogram::lowest_of(std::size_t index) noexcept {
     if (index < full_count) return static_cast<nanoseconds>(index);
     const std::size_t bucket = (index >> half_bits) - 1;

@@ -46,6 +46,8 @@ public:
     [[nodiscard]] std::span<const std::uint64_t> counters() const noexcept;
     /// Adds `times` to counter `index`; false if there is no such counter. For decoding.
     bool add_at(std::size_t index, std::uint64_t times) noexcept;
+    /// What the counters do not have: the exact extremes, and how many were clipped. For decoding, when all are added.
+    void set_extremes(nanoseconds minimum, nanoseconds maximum, std::uint64_t clipped) noexcept;
     /// The least and the greatest value that counter `index` stands for.
     [[nodiscard]] static nanoseconds lowest_of(std::size_t index) noexcept;
     [[nodiscard]] static nanoseconds highest_of(std::size_t index) noexcept;

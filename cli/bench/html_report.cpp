@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <utility>
 
 namespace martlet::cli::bench {
@@ -17,7 +18,7 @@ constexpr const char* style = R"css(
 --c0:#6ea8fe;--c1:#ff9a62;--c2:#69db7c;--c3:#da9cf0;--c4:#f1c94b;--c5:#66d9e8;--bad:#ff8787;--good:#69db7c}}
 body{margin:0 auto;max-width:1180px;padding:24px;font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper)}
 h1{font-size:22px;margin:0 0 4px}h2{font-size:18px;margin:36px 0 4px}p{margin:4px 0;color:var(--dim)}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:10px;margin:16px 0}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(125px,1fr));gap:10px;margin:16px 0}
 .tile{background:var(--panel);border:1px solid var(--edge);border-radius:8px;padding:10px 12px}
 .tile b{display:block;font-size:20px;font-variant-numeric:tabular-nums}.tile span{color:var(--dim);font-size:13px}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(460px,1fr));gap:14px}
@@ -98,6 +99,7 @@ std::string rate_plot(const run_result& r) {
     p.title = "Rate over time";
     p.x_name = "seconds since the start, warm-up included";
     p.y_name = "messages per second";
+    p.has_like_lines = true;
     for (const auto& [name, field] :
          {std::pair("sent", &series_row::sent), std::pair("received", &series_row::received),
           std::pair("acked", &series_row::acked)}) {
@@ -215,6 +217,16 @@ std::string configuration_table(const run_result& r) {
     out += row({"measured", decimal_text(r.window, 2) + " s after " + duration_text(static_cast<double>(s.warm_up)) +
                                 " of warm-up"});
     out += row({"threads of the generator", std::to_string(s.threads)});
+    for (const agent_info& a : r.agents) {
+        out += row({"agent " + a.name, a.host + ", " + a.cpu + ", " + std::to_string(a.cores) +
+                                           " cores; clock right to within " +
+                                           duration_text(static_cast<double>(a.clock_error)) + ", drift " +
+                                           duration_text(std::abs(static_cast<double>(a.clock_drift)))});
+    }
+    if (r.clock_error() != 0) {
+        out += row({"e2e and service between agents",
+                    "may be wrong by up to " + duration_text(static_cast<double>(r.clock_error()))});
+    }
     out += row({"seed", std::to_string(s.seed)});
     out += row({"machine", r.machine.cpu + ", " + std::to_string(r.machine.cores) + " cores, " + r.machine.kernel});
     out += row({"load at the start", decimal_text(r.machine.load, 2)});
@@ -228,6 +240,7 @@ std::string section(const run_result& r) {
     if (r.judgement == verdict::generator_bound) {
         out += "<p class='bad'>GENERATOR-BOUND: " + escaped(r.judgement_text) + "</p>";
     }
+    if (!r.trouble.empty()) out += "<p class='bad'>Ended early: " + escaped(r.trouble) + "</p>";
     if (r.is_interrupted) out += "<p class='bad'>Interrupted: this is what there was so far.</p>";
     for (const assertion_result& a : r.assertions) {
         out += std::string("<p class='") + (a.is_met ? "good" : "bad") + "'>" + escaped(a.expression) +

@@ -124,7 +124,8 @@ std::string live_view::panel(const progress& p) {
         for (const timing which :
              {timing::e2e, timing::service, timing::lag, timing::ack, timing::connect, timing::suback}) {
             const auto index = static_cast<std::size_t>(which);
-            if (p.result->total.times[index].empty()) continue;
+            const bool is_pause = which == timing::e2e && !p.result->total.times[index].empty();
+            if (p.interval->times[index].empty() && !is_pause) continue;
             lines.push_back(timing_line(std::string(timing_names[index]).c_str(), p.interval->times[index]));
         }
     }
@@ -138,7 +139,7 @@ std::string live_view::panel(const progress& p) {
     return out;
 }
 
-std::optional<run_result> execute_watched(const run_settings& settings, std::string& failure) {
+std::optional<run_result> execute_watched(const run_settings& settings, run_failure& failure) {
     auto how = live_view::style::lines;
     std::size_t columns = 100;
     if (settings.is_quiet) {

@@ -36,6 +36,6 @@ private:
 [[nodiscard]] std::string sparkline(const std::deque<double>& values);
 
 /// execute(), with the live view that suits the settings and standard error, and Ctrl-C.
-[[nodiscard]] std::optional<run_result> execute_watched(const run_settings& settings, std::string& failure);
+[[nodiscard]] std::optional<run_result> execute_watched(const run_settings& settings, run_failure& failure);
 
 }  // namespace martlet::cli::bench

@@ -1,5 +1,6 @@
 #include "options.hpp"
 
+#include "agent_protocol.hpp"
 #include "command_line.hpp"
 #include "connection_options.hpp"
 #include "help.hpp"
@@ -17,8 +18,6 @@
 
 namespace martlet::cli::bench {
 namespace {
-
-constexpr std::size_t threads_max = 256;
 
 using setter = std::string (*)(run_settings&, std::string_view value);
 
@@ -64,35 +63,8 @@ std::vector<std::string> split(std::string_view text, char at) {
     return out;
 }
 
-std::string set_url(run_settings& s, std::string_view value) {
-    for (const std::string& url : split(value, ',')) {
-        std::string_view why;
-        const auto parsed = parse_endpoint(url, &why);
-        if (!parsed) return "Invalid URL '" + url + "': " + std::string(why) + '.';
-        s.urls.push_back(url);
-    }
-    return {};
-}
-
-// 127.0.0.2-9 are eight of them.
-std::string set_sources(run_settings& s, std::string_view value) {
-    for (const std::string& one : split(value, ',')) {
-        const std::size_t dash = one.find('-');
-        const std::size_t dot = one.rfind('.');
-        if (dash == std::string::npos || dot == std::string::npos || dash < dot) {
-            s.source_addresses.push_back(one);
-            continue;
-        }
-        const auto from = parse_integer(std::string_view(one).substr(dot + 1, dash - dot - 1));
-        const auto to = parse_integer(std::string_view(one).substr(dash + 1));
-        if (!from || !to || *from < 0 || *to > 255 || *from > *to) {
-            return "Invalid addresses '" + one + "' for --source: e.g. 127.0.0.2-9.";
-        }
-        for (auto n = *from; n <= *to; ++n)
-            s.source_addresses.push_back(one.substr(0, dot + 1) + std::to_string(n));
-    }
-    return {};
-}
+std::string set_url(run_settings& s, std::string_view value) { return read_urls(value, s.urls); }
+std::string set_sources(run_settings& s, std::string_view value) { return read_sources(value, s.source_addresses); }
 
 const bench_option table[] = {
     {"", "--pubs", "N", option_kind::flow, nullptr, "publishers; pairs in one2one"},
@@ -166,6 +138,24 @@ const bench_option table[] = {
      },
      "whose CPU time and memory are read"},
     {"-L", "--url", "URL,…", option_kind::run, set_url, "brokers; the clients are dealt out over them"},
+    {"", "--agents", "N", option_kind::run,
+     [](run_settings& s, std::string_view v) { return set_number(s.agents, v, "--agents", 1, 1'000); },
+     "machines that run 'martlet bench agent' generate the load, as one"},
+    {"", "--control", "URL", option_kind::run,
+     [](run_settings& s, std::string_view v) {
+         std::vector<std::string> urls;
+         std::string failure = read_urls(v, urls);
+         if (failure.empty() && urls.size() != 1) failure = "--control wants one URL.";
+         if (failure.empty()) s.control_url = urls.front();
+         return failure;
+     },
+     "where agents and we meet (the broker under test)"},
+    {"", "--group", "NAME", option_kind::run,
+     [](run_settings& s, std::string_view v) {
+         s.group = v;
+         return complaint_about_name(v);
+     },
+     "of the agents (default)"},
     {"", "--find-max", "", option_kind::flag,
      [](run_settings& s, std::string_view) {
          s.find_max = true;
@@ -249,27 +239,6 @@ const bench_option* find_bench_option(std::string_view token) {
     return nullptr;
 }
 
-bool is_connection_row(const option& row) {
-    return row.group == option_group::connection || row.group == option_group::security;
-}
-
-std::string read_connection(std::vector<std::string> words, run_settings& settings) {
-    std::vector<char*> tokens;
-    for (std::string& word : words)
-        tokens.push_back(word.data());
-    command_line in(tokens, command::pub, profile::native);
-    while (const option* row = in.next()) {
-        if (!read_connection_option(*row, in, settings.connection))
-            return "Unknown option '" + std::string(row->long_name) + "'.";
-        if (in.failed()) break;
-    }
-    if (!in.failed()) finish_connection_options(in, settings.connection);
-    std::string text = in.error();
-    while (!text.empty() && text.back() == '\n')
-        text.pop_back();
-    return text.starts_with("Error: ") ? text.substr(7) : text;
-}
-
 std::string set_qos(martlet::qos& out, std::string_view value) {
     if (value.size() != 1 || value[0] < '0' || value[0] > '2')
         return "Invalid QoS '" + std::string(value) + "': 0, 1 or 2.";
@@ -287,7 +256,79 @@ std::string set_size(flow_settings& flow, std::string_view value) {
     return {};
 }
 
+// As a report may have them: no passwords.
+std::vector<std::string> without_secrets(std::span<char* const> arguments) {
+    std::vector<std::string> out;
+    for (const char* const argument : arguments) {
+        std::string text = argument;
+        const bool is_password = !out.empty() && (out.back() == "-P" || out.back() == "--pw");
+        if (is_password) text = "***";
+        if (text.starts_with("--pw=")) text = "--pw=***";
+        for (std::size_t at = text.find("://"); at != std::string::npos; at = text.find("://", at + 3)) {
+            const std::size_t end = std::min(text.find_first_of("/,", at + 3), text.size());
+            const std::size_t host = text.rfind('@', end);
+            const std::size_t colon = text.find(':', at + 3);
+            if (host != std::string::npos && host > at && colon < host)
+                text.replace(colon + 1, host - colon - 1, "***");
+        }
+        out.push_back(std::move(text));
+    }
+    return out;
+}
+
 }  // namespace
+
+const option* find_connection_option(std::string_view token) {
+    const option* const row = find_option(token, command::pub, profile::native);
+    if (row == nullptr || row->id == option_id::property || row->id == option_id::url) return nullptr;
+    return row->group == option_group::connection || row->group == option_group::security ? row : nullptr;
+}
+
+std::string read_connection(std::vector<std::string> words, connection_settings& settings) {
+    std::vector<char*> tokens;
+    for (std::string& word : words)
+        tokens.push_back(word.data());
+    command_line in(tokens, command::pub, profile::native);
+    while (const option* row = in.next()) {
+        if (!read_connection_option(*row, in, settings)) return "Unknown option '" + std::string(row->long_name) + "'.";
+        if (in.failed()) break;
+    }
+    if (!in.failed()) finish_connection_options(in, settings);
+    std::string text = in.error();
+    while (!text.empty() && text.back() == '\n')
+        text.pop_back();
+    return text.starts_with("Error: ") ? text.substr(7) : text;
+}
+
+std::string read_urls(std::string_view text, std::vector<std::string>& urls) {
+    for (const std::string& url : split(text, ',')) {
+        std::string_view why;
+        const auto parsed = parse_endpoint(url, &why);
+        if (!parsed) return "Invalid URL '" + url + "': " + std::string(why) + '.';
+        urls.push_back(url);
+    }
+    return {};
+}
+
+// 127.0.0.2-9 are eight of them.
+std::string read_sources(std::string_view text, std::vector<std::string>& addresses) {
+    for (const std::string& one : split(text, ',')) {
+        const std::size_t dash = one.find('-');
+        const std::size_t dot = one.rfind('.');
+        if (dash == std::string::npos || dot == std::string::npos || dash < dot) {
+            addresses.push_back(one);
+            continue;
+        }
+        const auto from = parse_integer(std::string_view(one).substr(dot + 1, dash - dot - 1));
+        const auto to = parse_integer(std::string_view(one).substr(dash + 1));
+        if (!from || !to || *from < 0 || *to > 255 || *from > *to) {
+            return "Invalid addresses '" + one + "' for --source: e.g. 127.0.0.2-9.";
+        }
+        for (auto n = *from; n <= *to; ++n)
+            addresses.push_back(one.substr(0, dot + 1) + std::to_string(n));
+    }
+    return {};
+}
 
 std::string set_flow_field(flow_settings& flow, std::string_view name, std::string_view value) {
     const std::string option = "--" + std::string(name);
@@ -337,9 +378,7 @@ parsed_options parse_run_options(std::span<char* const> arguments) {
     parsed_options out;
     run_settings& s = out.settings;
     s.connection = default_settings(profile::native);
-    for (char* const a : arguments)
-        s.arguments.emplace_back(a);
-    std::vector<std::string> connection;
+    s.arguments = without_secrets(arguments);
     std::vector<std::pair<std::string, std::string>> flow_fields;
     std::string scenario_name;
 
@@ -373,18 +412,18 @@ parsed_options parse_run_options(std::span<char* const> arguments) {
         } else if (!token.starts_with('-')) {
             if (!scenario_name.empty()) out.failure = "Only one scenario: '" + scenario_name + "' or '" + token + "'.";
             scenario_name = token;
-        } else if (const option* const row_of_all = find_option(token, command::pub, profile::native);
-                   row_of_all != nullptr && is_connection_row(*row_of_all) && row_of_all->id != option_id::property &&
-                   row_of_all->id != option_id::url) {
-            connection.push_back(token);
+        } else if (const option* const row_of_all = find_connection_option(token)) {
+            s.connection_words.push_back(token);
             if (!row_of_all->value_name.empty()) {
-                if (const auto text = value()) connection.push_back(*text);
+                if (const auto text = value()) s.connection_words.push_back(*text);
             }
         } else {
             out.failure = "Unknown option '" + token + "'.";
         }
     }
-    if (out.failure.empty() && !connection.empty()) out.failure = read_connection(std::move(connection), s);
+    if (out.failure.empty() && !s.connection_words.empty()) {
+        out.failure = read_connection(s.connection_words, s.connection);
+    }
     if (!out.failure.empty()) return out;
 
     flow_settings flow;
@@ -418,7 +457,8 @@ std::string run_help() {
         "  martlet bench run fan-out --subs 200 -r 2k -q 1 -z 60s --html out.html\n"
         "  martlet bench run one2one -r 10k --find-max --slo 'e2e.p99<5ms,lost=0'\n"
         "  martlet bench run --preset seed --embedded\n"
-        "  martlet bench compare base.json new.json\n\nScenarios:\n";
+        "  martlet bench compare base.json new.json\n"
+        "  martlet bench agent --help                           several machines as one generator\n\nScenarios:\n";
     for (const scenario_row& row : scenarios())
         out += "  " + std::string(row.name) + std::string(12 - row.name.size(), ' ') + std::string(row.help) + '\n';
     out += "  FILE.json   several flows together, see docs/benchmarks.md\n\nOptions:\n";

@@ -43,8 +43,7 @@ private:
         for (std::size_t i = 0; i < f.publishers; ++i) {
             const auto shared = make_flow(f.outstanding_max, 1, false);
             const std::string topic = base_ + std::to_string(i);
-            auto checks = std::make_shared<sequence_checks>(publishers_ + f.publishers, false);
-            add_subscriber(i, topic, 0, shared, std::move(checks), false);
+            add_subscriber(i, topic, 0, shared, nullptr, false);
             add_publisher(i, i, topic, {}, 1, shared);
         }
         publishers_ += f.publishers;
@@ -57,10 +56,8 @@ private:
         const std::string topic = base_ + "t";
         std::shared_ptr<sequence_checks> group;
         if (is_group) group = std::make_shared<sequence_checks>(publishers_ + f.publishers, true);
-        for (std::size_t i = 0; i < f.subscribers; ++i) {
-            auto checks = is_group ? group : std::make_shared<sequence_checks>(publishers_ + f.publishers, false);
-            add_subscriber(i, is_group ? "$share/bench/" + topic : topic, i, shared, std::move(checks), false);
-        }
+        for (std::size_t i = 0; i < f.subscribers; ++i)
+            add_subscriber(i, is_group ? "$share/bench/" + topic : topic, i, shared, group, false);
         const std::size_t copies = is_group ? 1 : f.subscribers;
         for (std::size_t i = 0; i < f.publishers; ++i)
             add_publisher(i, i, topic, {}, copies, shared);
@@ -78,8 +75,7 @@ private:
         for (std::size_t i = 0; i < f.publishers; ++i) {
             const auto shared = make_flow(f.outstanding_max, 1, false);
             const std::string answers = base_ + "a/" + std::to_string(i);
-            auto checks = std::make_shared<sequence_checks>(publishers_ + f.publishers, false);
-            add_subscriber(i, answers, 0, shared, std::move(checks), false);
+            add_subscriber(i, answers, 0, shared, nullptr, false);
             add_publisher(i, i, base_ + "q/" + std::to_string(i), has_properties ? answers : std::string(), 1, shared);
         }
         publishers_ += f.publishers;
@@ -88,22 +84,25 @@ private:
     void add_connections() {
         const double rate = settings_.connect_rate > 0 ? settings_.connect_rate : default_connect_rate;
         for (std::size_t i = 0; i < flow_->subscribers; ++i) {
-            worker& w = worker_of(i);
+            const std::size_t client = plan_.clients++;
+            worker* const w = worker_of(i);
+            if (w == nullptr) continue;
             const auto slot = flow_->mode == connection_mode::hold
                                   ? static_cast<nanoseconds>(static_cast<double>(i) / rate * 1e9)
                                   : 0;
-            const std::size_t client = plan_.clients++;
-            w.actors.push_back(std::make_unique<connector>(
-                w, [this_options = options("c", client, true)] { return this_options; }, flow_->mode, slot));
+            w->actors.push_back(std::make_unique<connector>(
+                *w, [this_options = options("c", client, true)] { return this_options; }, flow_->mode, slot));
         }
     }
 
     void add_subscribing() {
         for (std::size_t i = 0; i < flow_->subscribers; ++i) {
-            worker& w = worker_of(i);
-            w.actors.push_back(std::make_unique<subscribe_looper>(w, options("s", plan_.clients++),
-                                                                  base_ + std::to_string(i) + '/', flow_->topics,
-                                                                  flow_->subscriber_qos.value_or(flow_->qos)));
+            const std::size_t client = plan_.clients++;
+            worker* const w = worker_of(i);
+            if (w == nullptr) continue;
+            w->actors.push_back(std::make_unique<subscribe_looper>(*w, options("s", client),
+                                                                   base_ + std::to_string(i) + '/', flow_->topics,
+                                                                   flow_->subscriber_qos.value_or(flow_->qos)));
         }
     }
 
@@ -118,38 +117,50 @@ private:
         b.is_retained = is_retained;
         b.filter = is_retained ? base_ + "r/#" : base_ + "t";
         for (std::size_t i = 0; i < f.subscribers; ++i) {
-            worker& w = worker_of(i);
-            w.actors.push_back(
-                std::make_unique<collector>(w, options("s", plan_.clients++), b, publishers_ + f.publishers, messages));
+            const std::size_t client = plan_.clients++;
+            if (worker* const w = worker_of(i)) {
+                w->actors.push_back(
+                    std::make_unique<collector>(*w, options("s", client), b, publishers_ + f.publishers, messages));
+            }
         }
         for (std::size_t i = 0; i < f.publishers; ++i) {
-            worker& w = worker_of(i);
+            const std::size_t client = plan_.clients++;
+            worker* const w = worker_of(i);
+            if (w == nullptr) continue;
             b.number = static_cast<std::uint32_t>(publishers_ + i);
             b.topic = is_retained ? base_ + "r/" + std::to_string(i) + '/' : base_ + "t";
             b.messages = share(messages, i, f.publishers);
-            w.actors.push_back(std::make_unique<loader>(w, options("p", plan_.clients++), b));
+            w->actors.push_back(std::make_unique<loader>(*w, options("p", client), b));
         }
         publishers_ += f.publishers;
     }
 
+    // `group`: the checks of all who share the messages; null: its own.
     void add_subscriber(std::size_t i, std::string filter, std::size_t index, std::shared_ptr<flow> shared,
-                        std::shared_ptr<sequence_checks> checks, bool is_responder) {
+                        const std::shared_ptr<sequence_checks>& group, bool is_responder) {
+        const std::size_t client = plan_.clients++;
+        worker* const w = worker_of(i);
+        if (w == nullptr) return;
         subscriber_settings s;
         s.run = plan_.run;
         s.filter = std::move(filter);
         s.qos = flow_->subscriber_qos.value_or(flow_->qos);
         s.index = index;
         s.pattern = plan_.pattern;
-        s.checks = std::move(checks);
+        s.checks = group != nullptr || is_responder
+                       ? group
+                       : std::make_shared<sequence_checks>(publishers_ + flow_->publishers, false);
         s.is_closed_loop = !flow_->rate && flow_->arrivals.kind != arrival_kind::burst;
         s.is_responder = is_responder;
-        worker& w = worker_of(i);
-        w.actors.push_back(std::make_unique<subscriber>(w, options(is_responder ? "r" : "s", plan_.clients++),
-                                                        std::move(s), std::move(shared)));
+        w->actors.push_back(std::make_unique<subscriber>(*w, options(is_responder ? "r" : "s", client), std::move(s),
+                                                         std::move(shared)));
     }
 
     void add_publisher(std::size_t i, std::size_t index, std::string topic, std::string response_topic,
                        std::size_t copies, std::shared_ptr<flow> shared) {
+        const std::size_t client = plan_.clients++;
+        worker* const w = worker_of(i);
+        if (w == nullptr) return;
         const flow_settings& f = *flow_;
         publisher_settings p;
         p.number = static_cast<std::uint32_t>(publishers_ + index);
@@ -166,13 +177,14 @@ private:
         p.outstanding_max = f.outstanding_max;
         p.copies = static_cast<std::uint32_t>(copies);
         p.seed = settings_.seed + p.number;
-        worker& w = worker_of(i);
-        auto made = std::make_unique<publisher>(w, options("p", plan_.clients++), std::move(p), shared);
-        shared->wakers.push_back([&w, raw = made.get()] { boost::asio::post(w.io(), [raw] { raw->wake(); }); });
-        w.actors.push_back(std::move(made));
+        auto made = std::make_unique<publisher>(*w, options("p", client), std::move(p), shared);
+        shared->wakers.push_back([w, raw = made.get()] { boost::asio::post(w->io(), [raw] { raw->wake(); }); });
+        w->actors.push_back(std::move(made));
     }
 
+    // Credit is shared memory: where other agents have some of the subscribers, acknowledgements alone are the window.
     std::shared_ptr<flow> make_flow(std::uint64_t credit, std::size_t subscribers, bool is_shared) {
+        if (plan_.share.count > 1 && crosses_agents(flow_->scenario)) subscribers = 0;
         plan_.flows.push_back(std::make_shared<flow>(credit, subscribers, is_shared));
         return plan_.flows.back();
     }
@@ -181,7 +193,11 @@ private:
         return of / parts + (index < of % parts ? 1 : 0);
     }
 
-    worker& worker_of(std::size_t i) { return *workers_[i % workers_.size()]; }
+    // Dealt out over the agents first, over their threads then. Null: another agent's.
+    worker* worker_of(std::size_t i) {
+        if (i % plan_.share.count != plan_.share.index) return nullptr;
+        return workers_[i / plan_.share.count % workers_.size()].get();
+    }
 
     client_options options(const char* role, std::size_t number, bool gives_up = false) {
         client_options o = to_client_options(settings_.connection);
@@ -196,18 +212,9 @@ private:
         o.inflight_max = settings_.connection.inflight_max.value_or(receive_maximum);
         if (!settings_.connection.properties.receive_maximum) o.receive_maximum = receive_maximum;
         if (!plan_.source_addresses.empty()) {
-            set_source(o, plan_.source_addresses[number % plan_.source_addresses.size()]);
+            o.bind_address = plan_.source_addresses[number % plan_.source_addresses.size()];
         }
         return o;
-    }
-
-    template <class Options>
-    static void set_source(Options& o, const std::string& address) {
-        if constexpr (requires { o.local_address; }) {
-            o.local_address = address;
-        } else if constexpr (requires { o.bind_address; }) {
-            o.bind_address = address;
-        }
     }
 
     const run_settings& settings_;
@@ -226,24 +233,38 @@ void build_actors(const run_settings& settings, run_plan& plan, std::vector<std:
     plan.pattern = std::make_shared<const std::string>(std::move(pattern));
 
     builder b(settings, plan, workers);
-    for (std::size_t i = 0; i < settings.flows.size(); ++i) {
-        const flow_settings flow = with_defaults(settings.flows[i]);
-        b.add(flow, i);
-        if (flow.rate && flow.publishers != 0) {
-            const nanoseconds until = settings.warm_up + settings.duration;
-            plan.offered_messages += flow.rate->messages_within(until) - flow.rate->messages_within(settings.warm_up);
-        }
-    }
+    for (std::size_t i = 0; i < settings.flows.size(); ++i)
+        b.add(with_defaults(settings.flows[i]), i);
 }
 
-std::size_t count_clients(const run_settings& settings) {
+std::size_t count_clients(const run_settings& settings, const run_plan& plan) {
+    const auto ours = [&](std::size_t all) {
+        return all / plan.share.count + (plan.share.index < all % plan.share.count ? 1 : 0);
+    };
     std::size_t sum = 0;
     for (const flow_settings& one : settings.flows) {
         const flow_settings f = with_defaults(one);
-        sum += f.publishers + f.subscribers;
-        if (f.scenario == scenario::rr) sum += f.publishers;
+        sum += ours(f.publishers) + ours(f.subscribers);
+        if (f.scenario == scenario::rr) sum += ours(f.publishers);
     }
     return sum;
+}
+
+std::size_t count_clients(const run_settings& settings) { return count_clients(settings, run_plan{}); }
+
+double offered_messages(const run_settings& settings) {
+    double sum = 0;
+    for (const flow_settings& one : settings.flows) {
+        const flow_settings flow = with_defaults(one);
+        if (!flow.rate || flow.publishers == 0) continue;
+        const nanoseconds until = settings.warm_up + settings.duration;
+        sum += flow.rate->messages_within(until) - flow.rate->messages_within(settings.warm_up);
+    }
+    return sum;
+}
+
+bool crosses_agents(scenario s) noexcept {
+    return s == scenario::fan_in || s == scenario::fan_out || s == scenario::mesh || s == scenario::shared;
 }
 
 }  // namespace martlet::cli::bench

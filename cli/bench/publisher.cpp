@@ -42,7 +42,7 @@ void publisher::go(const timing_plan& plan) {
     o.outstanding_max = settings_.outstanding_max;
     o.copies = settings_.copies;
     sender_.emplace(o);
-    timer_.expires_at(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(plan.start)));
+    timer_.expires_at(steady_time(plan.start));
     timer_.async_wait([this](const error_code& error) {
         if (!error) pump();
     });
@@ -74,7 +74,7 @@ void publisher::pump_later() {
 
 void publisher::pump() {
     if (!sender_ || is_blocked_) return;
-    const nanoseconds now = monotonic_now();
+    const nanoseconds now = run_now();
     if (sender_->is_open_loop()) {
         pump_open(now);
     } else {
@@ -86,11 +86,11 @@ void publisher::pump_open(nanoseconds now) {
     for (int n = 1; sender_->is_due(now); ++n) {
         if (!send_one(now)) return;
         if (n == batch_max) return pump_later();
-        if (n % messages_between_looks == 0) now = monotonic_now();
+        if (n % messages_between_looks == 0) now = run_now();
     }
     const nanoseconds next = sender_->next_due();
     if (next == no_time) return;
-    timer_.expires_at(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(next)));
+    timer_.expires_at(steady_time(next));
     timer_.async_wait([this](const error_code& error) {
         if (!error) pump();
     });
@@ -105,7 +105,7 @@ void publisher::pump_closed(nanoseconds now) {
     while (taken < room && sender_->is_due(now)) {
         ++taken;
         if (!send_one(now)) break;
-        if (taken % messages_between_looks == 0) now = monotonic_now();
+        if (taken % messages_between_looks == 0) now = run_now();
     }
     flow_->sent(taken);
     if (is_blocked_ || sender_->is_finished(now)) return;
@@ -152,7 +152,7 @@ bool publisher::send_one(nanoseconds now) {
     client_.get().async_publish(settings_.topic, bytes, how_,
                                 [this, intended = s.intended](const error_code& failure, publish_result) {
                                     if (failure) worker_.counts().count_error("publishing: " + error_text(failure));
-                                    sender_->acknowledged(intended, monotonic_now(), !failure, worker_.counts());
+                                    sender_->acknowledged(intended, run_now(), !failure, worker_.counts());
                                     if (is_blocked_) {
                                         if (sender_->outstanding() < open_outstanding_max / 2) unblock();
                                     } else if (!sender_->is_open_loop()) {
@@ -173,14 +173,14 @@ void publisher::block(nanoseconds now) {
 
 void publisher::unblock() {
     if (!std::exchange(is_blocked_, false)) return;
-    sender_->was_blocked(blocked_since_, monotonic_now());
+    sender_->was_blocked(blocked_since_, run_now());
     pump_later();
 }
 
 // The broker is gone; what is due stays due.
 void publisher::wait_for_connection() {
     if (is_stopped_) return;
-    block(monotonic_now());
+    block(run_now());
     timer_.expires_after(retry_interval);
     timer_.async_wait([this](const error_code& error) {
         if (!error) unblock();

@@ -67,6 +67,7 @@ json::object config_object(const run_settings& s) {
     out["warmup_s"] = static_cast<double>(s.warm_up) / 1e9;
     out["drain_s"] = static_cast<double>(s.drain) / 1e9;
     out["threads"] = s.threads;
+    if (s.agents != 0) out["agents"] = s.agents;
     out["seed"] = s.seed;
     out["version"] = s.connection.version ? to_string(*s.connection.version) : "5.0 or 3.1.1";
     out["embedded"] = s.is_embedded;
@@ -89,6 +90,22 @@ json::object result_object(const run_result& r) {
     out["started"] = r.started;
     out["window_s"] = r.window;
     out["interrupted"] = r.is_interrupted;
+    if (!r.trouble.empty()) out["trouble"] = r.trouble;
+    if (!r.agents.empty()) {
+        json::array agents;
+        for (const agent_info& a : r.agents) {
+            agents.push_back({{"name", a.name},
+                              {"host", a.host},
+                              {"cpu", a.cpu},
+                              {"cores", a.cores},
+                              {"clock_offset_ns", a.clock_offset},
+                              {"clock_error_ns", a.clock_error},
+                              {"clock_drift_ns", a.clock_drift},
+                              {"round_trip_ns", a.round_trip}});
+        }
+        out["agents"] = std::move(agents);
+        out["clock_error_ns"] = r.clock_error();
+    }
 
     json::object numbers;
     json::object definitions;

@@ -1,5 +1,7 @@
 #include "result.hpp"
 
+#include "plan.hpp"
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -124,6 +126,20 @@ std::optional<double> operand(const run_result& result, std::string_view text) {
 }
 
 }  // namespace
+
+// The two clocks that are the least sure: each agent's is compared with ours, not with the others'.
+nanoseconds run_result::clock_error() const noexcept {
+    const bool crosses = std::any_of(settings.flows.begin(), settings.flows.end(),
+                                     [](const flow_settings& f) { return crosses_agents(f.scenario); });
+    if (agents.size() < 2 || !crosses) return 0;
+    nanoseconds greatest = 0;
+    nanoseconds second_greatest = 0;
+    for (const agent_info& one : agents) {
+        second_greatest = std::max(second_greatest, std::min(greatest, one.clock_error));
+        greatest = std::max(greatest, one.clock_error);
+    }
+    return greatest + second_greatest;
+}
 
 std::optional<double> metric(const run_result& result, std::string_view name) {
     for (const counter_row& row : counters) {

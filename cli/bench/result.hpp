@@ -32,6 +32,18 @@ struct series_row {
     bool is_measured = false;  ///< lies in the window
 };
 
+/// Another machine that took part, and how its clock stands to the run's.
+struct agent_info {
+    std::string name;
+    std::string host;
+    std::string cpu;
+    std::size_t cores = 0;
+    nanoseconds clock_offset = 0;  ///< the run's clock minus its own, as it was taken for the run
+    nanoseconds clock_error = 0;   ///< the offset was right to within this, from the first message to the last
+    nanoseconds clock_drift = 0;   ///< by how much the offset moved during the run
+    nanoseconds round_trip = 0;    ///< the quickest exchange
+};
+
 enum class verdict : std::uint8_t {
     good,
     generator_bound,  ///< the generator, not the broker, was the limit
@@ -64,7 +76,11 @@ struct run_result {
     verdict judgement = verdict::good;
     std::string judgement_text;
     std::vector<assertion_result> assertions;
+    std::vector<agent_info> agents;  ///< empty: this process alone
+    std::string trouble;             ///< why it ended too early; the report is of what there was so far
 
+    /// What times between two agents may be wrong by, their clocks being two; 0: all times are of one clock.
+    [[nodiscard]] nanoseconds clock_error() const noexcept;
     [[nodiscard]] bool is_open_loop() const noexcept { return offered > 0; }
     /// Per second of the window.
     [[nodiscard]] double rate(std::uint64_t count) const noexcept {

@@ -26,8 +26,14 @@ struct run_hooks {
     std::function<bool()> is_interrupted = {};
 };
 
-/// Runs. `failure` says why there is no result: nobody to connect to, refused, too few descriptors.
+/// Why there is no result.
+struct run_failure {
+    std::string text;        ///< a sentence
+    bool is_set_up = false;  ///< it never got as far as connecting: too few descriptors, ports …
+    bool is_interrupted = false;
+};
+
 [[nodiscard]] std::optional<run_result> execute(const run_settings& settings, const run_hooks& hooks,
-                                                std::string& failure);
+                                                run_failure& failure);
 
 }  // namespace martlet::cli::bench

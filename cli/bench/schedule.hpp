@@ -40,6 +40,7 @@ public:
     [[nodiscard]] rate_profile scaled(double factor) const;
     /// The time of all segments but the endless last one.
     [[nodiscard]] nanoseconds length() const noexcept;
+    [[nodiscard]] const std::vector<rate_segment>& segments() const noexcept { return segments_; }
 
 private:
     std::vector<rate_segment> segments_;

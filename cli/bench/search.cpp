@@ -69,7 +69,7 @@ int find_max(const run_settings& given) {
     }
     settings.is_quiet = true;
     std::optional<run_result> best;
-    std::string failure;
+    run_failure failure;
     bool has_failed = false;
     const std::vector<flow_settings> flows = settings.flows;
     const double first = flows.front().rate->rate_at(0);
@@ -99,8 +99,8 @@ int find_max(const run_settings& given) {
     };
     const search_result found = bisect(first, precision, runs_max, keeps);
     if (has_failed) {
-        complain("Error: " + failure);
-        return 2;
+        complain("Error: " + failure.text);
+        return failure.is_set_up ? 1 : 2;
     }
     if (!best) {
         std::printf("No rate from %s/s down was kept.\n", count_text(first).c_str());

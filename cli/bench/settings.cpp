@@ -1,5 +1,6 @@
 #include "settings.hpp"
 
+#include "plan.hpp"
 #include "stamp.hpp"
 
 #include <algorithm>
@@ -108,8 +109,20 @@ std::string complaint_about(const run_settings& settings) {
         return "--embedded brings its own broker; a host, port or URL makes no sense with it.";
     }
     if (settings.is_embedded && settings.broker_pid != 0) return "--embedded and --broker-pid exclude each other.";
+    if (settings.agents != 0 && settings.is_embedded) {
+        return "--embedded listens on 127.0.0.1, where agents cannot come: start a broker, and give its address.";
+    }
+    if (settings.agents != 0 && !settings.source_addresses.empty()) {
+        return "--source is of a machine: give it to 'martlet bench agent'.";
+    }
     for (const flow_settings& one : settings.flows) {
         const flow_settings flow = with_defaults(one);
+        if (settings.agents > 1 && crosses_agents(flow.scenario) && !flow.rate &&
+            flow.qos == martlet::qos::at_most_once) {
+            return std::string(to_string(flow.scenario)) +
+                   " over several agents at QoS 0 needs a --rate: nobody would tell the publishers how far the "
+                   "subscribers are. Or take -q 1.";
+        }
         if (flow.size_min < stamp_size_compact) {
             return "--size must be at least 16 bytes: the stamp with time and number has to fit (32 for all of it).";
         }

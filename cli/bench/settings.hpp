@@ -78,6 +78,12 @@ struct run_settings {
     int broker_pid = 0;
     bool is_strict = false;
 
+    // other machines
+    std::size_t agents = 0;                     ///< that generate the load; 0: this process does
+    std::string control_url;                    ///< where agents and coordinator meet; empty: the broker under test
+    std::string group = "default";              ///< of agents
+    std::vector<std::string> connection_words;  ///< the options that `connection` is of, for the agents
+
     // output
     std::string json_file;
     std::string csv_file;

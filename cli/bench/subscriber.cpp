@@ -29,11 +29,11 @@ void subscriber::prepare(ready_handler done) {
         subscribe_options how;
         how.qos = settings_.qos;
         how.inbox = inbox;
-        const nanoseconds asked = monotonic_now();
+        const nanoseconds asked = run_now();
         client_.get().async_subscribe(
             settings_.filter, how, [this, asked, ready = std::move(done)](const error_code& error, subscription s) {
                 if (error) return ready("subscribing to " + settings_.filter + ": " + error_text(error));
-                worker_.counts().of(timing::suback).record(monotonic_now() - asked);
+                worker_.counts().of(timing::suback).record(run_now() - asked);
                 stream_ = std::move(s);
                 ready({});
             });
@@ -58,17 +58,19 @@ void subscriber::receive() {
 }
 
 void subscriber::take(std::size_t count) {
-    const std::span<const message> messages(batch_.data(), count);
+    // Each message is given back as soon as it is looked at: the next ones then come to memory that is still in the cache.
+    const std::span<message> messages(batch_.data(), count);
     if (settings_.is_responder) {
-        for (const message& m : messages)
-            respond(m);
+        for (message& m : messages)
+            respond(std::exchange(m, {}));
         return;
     }
-    const nanoseconds now = monotonic_now();
+    const nanoseconds now = run_now();
     tally& counts = worker_.counts();
-    for (const message& m : messages) {
+    for (message& m : messages) {
         const std::string_view bytes = m.text();
         receiver_->take(std::span<const char>(bytes.data(), bytes.size()), now, counts);
+        m = message();
     }
     flow_->received(settings_.index, count);
 }

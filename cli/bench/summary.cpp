@@ -1,6 +1,7 @@
 #include "summary.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <string_view>
 
 namespace martlet::cli::bench {
@@ -46,8 +47,14 @@ void add_timings(std::string& out, const run_result& r) {
         const histogram& h = r.total.times[i];
         if (h.empty()) continue;
         out += "  " + named(timing_names[i], 8);
-        for (const double p : {50.0, 90.0, 99.0, 99.9, 100.0})
-            out += padded(duration_text(static_cast<double>(h.percentile(p))), 10);
+        const bool is_of_two_clocks =
+            i == static_cast<std::size_t>(timing::e2e) || i == static_cast<std::size_t>(timing::service);
+        const nanoseconds error = is_of_two_clocks ? r.clock_error() : 0;
+        for (const double p : {50.0, 90.0, 99.0, 99.9, 100.0}) {
+            const nanoseconds value = h.percentile(p);
+            const bool is_known = value >= error;  // what is below the clocks' error is not
+            out += padded((is_known ? "" : "<") + duration_text(static_cast<double>(is_known ? value : error)), 10);
+        }
         out += padded(count_text(static_cast<double>(h.count())), 13);
         out += "   " + std::string(definition(std::string(timing_names[i]) + ".p50")) + '\n';
         if (h.clipped() != 0) out += "           " + count_text(static_cast<double>(h.clipped())) + " beyond an hour\n";
@@ -72,6 +79,20 @@ void add_resources(std::string& out, const run_result& r) {
         }
     }
     out += '\n';
+}
+
+void add_agents(std::string& out, const run_result& r) {
+    if (r.agents.empty()) return;
+    out += "\n  agents\n";
+    for (const agent_info& a : r.agents) {
+        out += "  " + named(a.name, 12) + ' ' + a.host + ", " + std::to_string(a.cores) + " cores; clock off by " +
+               (a.clock_offset < 0 ? "-" : "") + duration_text(std::abs(static_cast<double>(a.clock_offset))) +
+               ", right to within " + duration_text(static_cast<double>(a.clock_error)) + ", drift " +
+               duration_text(std::abs(static_cast<double>(a.clock_drift))) + '\n';
+    }
+    if (r.clock_error() == 0) return;
+    out += "  Between two agents, e2e and service may be wrong by up to " +
+           duration_text(static_cast<double>(r.clock_error())) + ", which is the error of their clocks.\n";
 }
 
 }  // namespace
@@ -142,6 +163,7 @@ std::string summary_text(const run_result& r) {
     }
     add_timings(out, r);
     add_resources(out, r);
+    add_agents(out, r);
     if (!r.total.errors.empty()) {
         out += "\n  errors\n";
         for (const auto& [cause, count] : r.total.errors)
@@ -152,6 +174,7 @@ std::string summary_text(const run_result& r) {
         out += "\n  assert " + a.expression + ": " + (a.is_met ? "holds" : "DOES NOT HOLD") + " (" + a.actual + ")";
     }
     if (!r.assertions.empty()) out += '\n';
+    if (!r.trouble.empty()) out += "\n  Ended early: " + r.trouble + " This is what there was so far.\n";
     if (r.is_interrupted) out += "\n  Interrupted: this is what there was so far.\n";
     return out;
 }

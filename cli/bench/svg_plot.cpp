@@ -117,7 +117,10 @@ void add_lines(std::string& out, const plot& p, const axis& x, const axis& y) {
             points += (points.empty() ? "" : " ") + px(x.at(vx)) + ',' + px(y.at(vy));
         }
         const std::string colour = "c" + std::to_string(i % 6);
-        out += "<polyline class='line " + colour + "' points='" + points + "'><title>" + escaped(s.name) +
+        const auto above = static_cast<double>(p.series.size() - 1 - i);
+        const std::string width_style =
+            p.has_like_lines ? "' style='stroke-width:" + px(1.4 + 2.2 * above) + "px" : std::string();
+        out += "<polyline class='line " + colour + width_style + "' points='" + points + "'><title>" + escaped(s.name) +
                "</title></polyline>";
         out += "<rect class='key " + colour + "' x='" + px(legend) + "' y='" + px(top_edge + 3) +
                "' width='12' height='4'/>";

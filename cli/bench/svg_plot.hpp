@@ -24,7 +24,8 @@ struct plot {
     axis_unit y_unit = axis_unit::number;
     bool is_x_log = false;
     bool is_y_log = false;
-    bool is_bars = false;  ///< of the first series; x is the left edge, the next point's x the right one
+    bool has_like_lines = false;  ///< that may lie on each other: the first ones are drawn broader, to be seen
+    bool is_bars = false;         ///< of the first series; x is the left edge, the next point's x the right one
 };
 
 /// <svg …>; a note instead of lines when there are fewer than two points.

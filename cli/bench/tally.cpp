@@ -5,29 +5,31 @@
 namespace martlet::cli::bench {
 namespace {
 
-constexpr std::uint64_t tally::*counters[] = {
-    &tally::sent,
-    &tally::expected,
-    &tally::unique,
-    &tally::duplicates,
-    &tally::reordered,
-    &tally::acked,
-    &tally::refused,
-    &tally::sent_in_time,
-    &tally::acked_in_time,
-    &tally::received_in_time,
-    &tally::received_bytes_in_time,
-    &tally::sent_ever,
-    &tally::acked_ever,
-    &tally::received_ever,
-    &tally::corrupt,
-    &tally::connects,
-    &tally::connect_failures,
-    &tally::disconnects,
-    &tally::operations,
+constexpr tally::counter all_counters[] = {
+    {"sent", &tally::sent},
+    {"expected", &tally::expected},
+    {"unique", &tally::unique},
+    {"duplicates", &tally::duplicates},
+    {"reordered", &tally::reordered},
+    {"acked", &tally::acked},
+    {"refused", &tally::refused},
+    {"sent_in_time", &tally::sent_in_time},
+    {"acked_in_time", &tally::acked_in_time},
+    {"received_in_time", &tally::received_in_time},
+    {"received_bytes_in_time", &tally::received_bytes_in_time},
+    {"sent_ever", &tally::sent_ever},
+    {"acked_ever", &tally::acked_ever},
+    {"received_ever", &tally::received_ever},
+    {"corrupt", &tally::corrupt},
+    {"connects", &tally::connects},
+    {"connect_failures", &tally::connect_failures},
+    {"disconnects", &tally::disconnects},
+    {"operations", &tally::operations},
 };
 
 }  // namespace
+
+std::span<const tally::counter> tally::counters() noexcept { return all_counters; }
 
 void tally::count_error(const std::string& cause, std::uint64_t times_seen) {
     const bool is_known = errors.contains(cause);
@@ -35,8 +37,8 @@ void tally::count_error(const std::string& cause, std::uint64_t times_seen) {
 }
 
 void tally::add(const tally& other) {
-    for (const auto counter : counters)
-        this->*counter += other.*counter;
+    for (const counter& one : all_counters)
+        this->*one.value += other.*one.value;
     last_event = std::max(last_event, other.last_event);
     for (std::size_t i = 0; i < timing_count; ++i)
         times[i].add(other.times[i]);
@@ -45,8 +47,8 @@ void tally::add(const tally& other) {
 }
 
 void tally::clear() {
-    for (const auto counter : counters)
-        this->*counter = 0;
+    for (const counter& one : all_counters)
+        this->*one.value = 0;
     last_event = 0;
     for (histogram& h : times)
         h.clear();

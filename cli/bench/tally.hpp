@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -68,6 +69,13 @@ struct tally {
     std::map<std::string, std::uint64_t> errors;  ///< by cause; at most errors_max, then "other"
 
     static constexpr std::size_t errors_max = 64;
+
+    struct counter {
+        std::string_view name;
+        std::uint64_t tally::*value;
+    };
+    /// All counters above by their names.
+    [[nodiscard]] static std::span<const counter> counters() noexcept;
 
     [[nodiscard]] histogram& of(timing t) noexcept { return times[static_cast<std::size_t>(t)]; }
     [[nodiscard]] const histogram& of(timing t) const noexcept { return times[static_cast<std::size_t>(t)]; }

@@ -94,6 +94,15 @@ TEST_CASE("bench: an assertion that does not hold is exit code 3, a wrong one is
     CHECK(has(wrong.err, "'speed' is no number of a report"));
 }
 
+TEST_CASE("bench: too few descriptors are told before the run, with what to do") {
+    const auto r =
+        run({"/bin/sh", "-c", "ulimit -n 100; exec \"$0\" bench run conn --embedded --clients 500", martlet_tool()});
+    CHECK(r.status == 1);
+    CHECK(r.err ==
+          "Error: 500 clients need 1064 descriptors, and there may be 100: raise the hard limit (ulimit -Hn), "
+          "or take fewer clients.\n");
+}
+
 TEST_CASE("bench: nobody there is exit code 2 and one line") {
     const auto r = bench({"one2one", "-p", "1", "-n", "10", "--quiet"});
     CHECK(r.status == 2);

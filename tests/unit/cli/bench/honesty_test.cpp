@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <memory>
@@ -127,6 +128,47 @@ TEST_CASE("honesty: a sluggish generator owns up to it: lag is its own, service 
     CHECK(t.of(timing::service).percentile(50) == doctest::Approx(millisecond).epsilon(0.001));
     CHECK(t.of(timing::service).percentile(100) == doctest::Approx(millisecond).epsilon(0.001));
     CHECK(t.of(timing::e2e).percentile(50) == doctest::Approx(6 * millisecond).epsilon(0.02));
+}
+
+TEST_CASE("honesty: a clock that jumps leaves no message out: what was due meanwhile is late by what it is late") {
+    // The machine was asleep from 4 s to 7 s: nothing happened in it, and then it is 7 s.
+    const nanoseconds from = 4 * second;
+    const nanoseconds until = 7 * second;
+    tally out;
+    std::string pattern(64, '\0');
+    fill_payload(pattern, run_id);
+    sender_options options;
+    options.run = run_id;
+    options.open = schedule(rate_profile(1'000), {}, 0, 1, 1);
+    options.stop = 10 * second;
+    options.window = {0, 10 * second};
+    sender sending(options);
+    receiver to({run_id, options.window, pattern}, std::make_shared<sequence_checks>(1, false));
+    for (nanoseconds now = 0; sending.next_due() != no_time;) {
+        now = std::max(now, sending.next_due());
+        if (now >= from && now < until) now = until;
+        std::string payload = pattern;
+        const stamp s = sending.next(now);
+        write_stamp(payload, s);
+        sending.commit(s, now, out);
+        to.take(payload, now + millisecond, out);
+    }
+    CHECK(out.sent == 10'000);
+    CHECK(out.lost() == 0);
+    CHECK(out.reordered == 0);
+    const histogram& e2e = out.of(timing::e2e);
+    CHECK(e2e.maximum() == doctest::Approx(3 * second + millisecond).epsilon(0.001));
+    CHECK(std::fabs(static_cast<double>(e2e.count_between(2 * millisecond, 4 * second)) - 3'000) < 3);
+    // A clock that went back would have answers before questions: they count as 0, and are no wrap-around.
+    to.take(
+        [&] {
+            std::string payload = pattern;
+            write_stamp(payload, {run_id, 0, 10'000, 9 * second, 0});
+            return payload;
+        }(),
+        8 * second, out);
+    CHECK(e2e.minimum() == 0);
+    CHECK(e2e.maximum() == doctest::Approx(3 * second + millisecond).epsilon(0.001));
 }
 
 TEST_CASE("honesty: damaged messages are corrupt and, since they are not what was sent, lost") {

@@ -52,6 +52,16 @@ TEST_CASE("bench options: those of a connection are the same as of the other too
     CHECK(p.settings.connection.version == martlet::protocol_version::v3_1_1);
 }
 
+TEST_CASE("bench options: reports have the command line without its passwords") {
+    const auto p =
+        parse({"one2one", "-u", "me", "-P", "secret", "-L", "mqtt://a:secret@h:1883,mqtt://b:secret@h", "-q", "1"});
+    CHECK(p.failure == "");
+    CHECK(p.settings.connection.password == "secret");
+    CHECK(p.settings.urls.front() == "mqtt://a:secret@h:1883");
+    CHECK(p.settings.arguments == std::vector<std::string>{"one2one", "-u", "me", "-P", "***", "-L",
+                                                           "mqtt://a:***@h:1883,mqtt://b:***@h", "-q", "1"});
+}
+
 TEST_CASE("bench options: URLs and source addresses are lists") {
     const auto p =
         parse({"conn", "-L", "mqtt://127.0.0.1:1883,mqtt://127.0.0.2:1883", "--source", "127.0.0.2-4,127.0.1.1"});
