@@ -1,10 +1,13 @@
 // An application that keeps a ledger in the same file as its client's store, to be killed at any moment:
 //
-//   martlet_crash_ledger publish   URL FILE CLIENT-ID TOPIC QOS     writes numbers into the ledger and enqueues them
-//   martlet_crash_ledger subscribe URL FILE CLIENT-ID TOPIC QOS     writes what it receives into the ledger
+//   martlet_crash_ledger publish   URL FILE CLIENT-ID TOPIC QOS [TRACE]   writes numbers into the ledger and enqueues them
+//   martlet_crash_ledger subscribe URL FILE CLIENT-ID TOPIC QOS [TRACE]   writes what it receives into the ledger
 //
-// Row and message are one transaction each. It prints a line after each step. The publisher goes on until its standard
-// input ends; then it leaves when everything is delivered.
+// URL may be several, with commas between. TRACE is a file for the packets, which goes on with each process. Row and
+// message are one transaction each. It prints a line after each step. The publisher goes on until its standard input ends;
+// then it leaves when everything is delivered.
+#include "packet_trace.hpp"
+
 #include <martlet/client.hpp>
 #include <martlet/sqlite_store.hpp>
 
@@ -16,6 +19,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -146,18 +150,24 @@ asio::awaitable<void> subscribe(client& c, const job& what) {
 }  // namespace
 
 int main(int count, char** arguments) {
-    if (count != 7) return 2;
+    if (count != 7 && count != 8) return 2;
     const std::string_view role = arguments[1];
     const job what{arguments[2], arguments[3], arguments[4], arguments[5], static_cast<qos>(arguments[6][0] - '0')};
 
     asio::io_context io{1};
     client_options options;
-    options.urls = {what.url};
+    options.urls.clear();
+    for (std::size_t at = 0; at <= what.url.size();) {
+        const auto end = std::min(what.url.find(',', at), what.url.size());
+        options.urls.push_back(what.url.substr(at, end - at));
+        at = end + 1;
+    }
     options.client_id = what.client_id;
     options.session = session_mode::resume;
     options.reconnect.delay_min = std::chrono::milliseconds(10);
     options.reconnect.delay_max = std::chrono::milliseconds(100);
     options.store = sqlite_store(what.file, {durability::normal});
+    if (count == 8) options.observer = crash::make_packet_trace(arguments[7]);
     client c(io, options);
     c.async_run([&](error_code error) {
         fail("the client has ended: " + error.message() + " " + options.store->last_error());

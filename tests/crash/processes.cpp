@@ -4,172 +4,30 @@
 //                           [--qos 1|2] [--kills N] [--broker-kills N] [--seed S]
 //
 // Publisher and subscriber are killed --kills times in all, the broker --broker-kills times. Every number of the
-// publisher's ledger has to be in the subscriber's; at QoS 2 exactly once. Ends with one line of figures.
-#include <arpa/inet.h>
-#include <array>
+// publisher's ledger has to be in the subscriber's; at QoS 2 exactly once. Ends with one line of figures; before it, for
+// messages that are wrong, what publisher and subscriber sent and received of them. Messages that came twice because
+// another broker sent PUBLISH again after PUBREL (Mosquitto 2.0.11 does, docs/reliability.md) count as sent_again.
+#include "process.hpp"
+#include "trace_lines.hpp"
+
 #include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
-#include <map>
-#include <netinet/in.h>
 #include <poll.h>
 #include <random>
-#include <sqlite3.h>
 #include <string>
-#include <string_view>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <thread>
-#include <unistd.h>
-#include <utility>
-#include <vector>
+
+using namespace martlet::crash;
 
 namespace {
 
-using strings = std::vector<std::string>;
-
-[[noreturn]] void fail(const std::string& why) {
-    std::fprintf(stderr, "FAILED: %s\n", why.c_str());
-    std::exit(1);
-}
-
-/// A program whose output comes line by line. It dies with us.
-class process {
-public:
-    explicit process(strings command) : command_(std::move(command)) {}
-    ~process() { kill(); }
-    process(const process&) = delete;
-    process& operator=(const process&) = delete;
-
-    void start() {
-        int out[2];
-        int in[2];
-        if (::pipe2(out, O_CLOEXEC) != 0 || ::pipe2(in, O_CLOEXEC) != 0) fail("pipe");
-        id_ = ::fork();
-        if (id_ == 0) {
-            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-            ::dup2(in[0], STDIN_FILENO);
-            ::dup2(out[1], STDOUT_FILENO);
-            std::vector<char*> arguments;
-            for (auto& one : command_)
-                arguments.push_back(one.data());
-            arguments.push_back(nullptr);
-            ::execv(arguments[0], arguments.data());
-            ::_exit(127);
-        }
-        ::close(out[1]);
-        ::close(in[0]);
-        out_ = out[0];
-        in_ = in[1];
-        text_.clear();
-    }
-
-    void end_input() { ::close(std::exchange(in_, -1)); }
-
-    /// kill -9, and the end of it.
-    void kill() {
-        if (id_ <= 0) return;
-        ::kill(id_, SIGKILL);
-        wait();
-    }
-
-    int wait() {
-        int status = 0;
-        ::waitpid(std::exchange(id_, -1), &status, 0);
-        ::close(std::exchange(out_, -1));
-        if (in_ >= 0) ::close(std::exchange(in_, -1));
-        return status;
-    }
-
-    [[nodiscard]] int output() const noexcept { return out_; }
-    [[nodiscard]] bool is_running() const noexcept { return id_ > 0; }
-
-    /// Reads what is there; false at the end.
-    bool read() {
-        std::array<char, 4096> bytes;
-        const auto size = ::read(out_, bytes.data(), bytes.size());
-        if (size <= 0) return false;
-        text_.append(bytes.data(), static_cast<std::size_t>(size));
-        return true;
-    }
-    bool take_line(std::string& into) {
-        const auto end = text_.find('\n');
-        if (end == std::string::npos) return false;
-        into = text_.substr(0, end);
-        text_.erase(0, end + 1);
-        return true;
-    }
-    /// Waits for a line that begins so.
-    std::string wait_for(std::string_view beginning) {
-        for (;;) {
-            std::string line;
-            while (take_line(line)) {
-                if (line.starts_with(beginning)) return line;
-            }
-            if (!read()) fail(command_[0] + " " + command_[1] + " ended before it said " + std::string(beginning));
-        }
-    }
-
-private:
-    strings command_;
-    pid_t id_ = -1;
-    int out_ = -1;
-    int in_ = -1;
-    std::string text_;
-};
-
-/// A port that was free a moment ago.
-std::uint16_t free_port() {
-    const int s = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    if (::bind(s, reinterpret_cast<sockaddr*>(&address), size) != 0) fail("bind");
-    ::getsockname(s, reinterpret_cast<sockaddr*>(&address), &size);
-    ::close(s);
-    return ::ntohs(address.sin_port);
-}
-
-bool accepts(std::uint16_t port) {
-    const int s = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = ::htons(port);
-    address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
-    const bool is_there = ::connect(s, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-    ::close(s);
-    return is_there;
-}
-
-struct ledger_rows {
-    std::map<std::int64_t, std::int64_t> times;
-
-    explicit ledger_rows(const std::string& file) {
-        sqlite3* db = nullptr;
-        sqlite3_stmt* rows = nullptr;
-        if (sqlite3_open(file.c_str(), &db) != SQLITE_OK ||
-            sqlite3_prepare_v2(db, "SELECT n, times FROM ledger", -1, &rows, nullptr) != SQLITE_OK) {
-            fail("cannot read " + file + ": " + sqlite3_errmsg(db));
-        }
-        while (sqlite3_step(rows) == SQLITE_ROW)
-            times[sqlite3_column_int64(rows, 0)] = sqlite3_column_int64(rows, 1);
-        sqlite3_finalize(rows);
-        sqlite3_close(db);
-    }
-};
-
-std::map<std::string, std::string> read_options(int count, char** arguments) {
-    std::map<std::string, std::string> options;
-    for (int i = 1; i + 1 < count; i += 2)
-        options[arguments[i]] = arguments[i + 1];
-    return options;
+bool is_sent_again(const std::string& folder, std::int64_t n) {
+    return is_sent_again_after_pubrel(lines_about(folder + "/sub.trace", n));
 }
 
 }  // namespace
@@ -194,9 +52,10 @@ int main(int count, char** arguments) {
         broker_command = {options["--martlet"], "broker", "-p", std::to_string(port)};
         if (broker_kills_wanted != 0) broker_command.insert(broker_command.end(), {"--store", folder + "/broker.db"});
     } else {
+        // As root it would become another user, and then outlive us: PR_SET_PDEATHSIG ends with that.
         std::ofstream(folder + "/mosquitto.conf")
             << "listener " << port << " 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nset_tcp_nodelay true\n"
-            << "persistence false\nlog_dest none\n";
+            << "persistence false\nlog_dest none\nuser root\n";
         broker_command = {options["--mosquitto"], "-c", folder + "/mosquitto.conf"};
     }
     process broker(broker_command);
@@ -211,8 +70,10 @@ int main(int count, char** arguments) {
     };
     const std::string url = "mqtt://127.0.0.1:" + std::to_string(port);
     const std::string quality = std::to_string(qos);
-    process subscriber({options["--ledger"], "subscribe", url, folder + "/sub.db", "crash-sub", "crash/n", quality});
-    process publisher({options["--ledger"], "publish", url, folder + "/pub.db", "crash-pub", "crash/n", quality});
+    process subscriber({options["--ledger"], "subscribe", url, folder + "/sub.db", "crash-sub", "crash/n", quality,
+                        folder + "/sub.trace"});
+    process publisher({options["--ledger"], "publish", url, folder + "/pub.db", "crash-pub", "crash/n", quality,
+                       folder + "/pub.trace"});
 
     start_broker();
     subscriber.start();
@@ -270,15 +131,25 @@ int main(int count, char** arguments) {
     std::size_t lost = 0;
     std::size_t duplicated = 0;
     std::size_t unknown = 0;
-    for (const auto& [n, times] : sent.times)
-        lost += !got.times.contains(n);
+    constexpr std::size_t traces_max = 5;
+    for (const auto& [n, times] : sent.times) {
+        if (got.times.contains(n)) continue;
+        if (++lost <= traces_max) print_trace(folder, n, "is lost");
+    }
+    std::size_t sent_again = 0;  // by the broker, against the rules
     for (const auto& [n, times] : got.times) {
-        duplicated += times > 1;
         unknown += !sent.times.contains(n);
+        if (times < 2) continue;
+        const bool is_the_brokers = qos == 2 && !is_ours && is_sent_again(folder, n);
+        const auto so_far = is_the_brokers ? ++sent_again : ++duplicated;
+        if (qos == 2 && so_far <= (is_the_brokers ? 1 : traces_max)) {
+            print_trace(folder, n, is_the_brokers ? "was sent again after its PUBREL" : "came twice");
+        }
     }
     const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    std::printf("qos=%d kills=%d broker_kills=%d messages=%zu lost=%zu dup=%zu unknown=%zu seconds=%.1f\n", qos, kills,
-                broker_kills, sent.times.size(), lost, duplicated, unknown, seconds);
+    std::printf(
+        "qos=%d kills=%d broker_kills=%d messages=%zu lost=%zu dup=%zu unknown=%zu sent_again=%zu seconds=%.1f\n", qos,
+        kills, broker_kills, sent.times.size(), lost, duplicated, unknown, sent_again, seconds);
     const bool is_good = lost == 0 && unknown == 0 && (qos != 2 || duplicated == 0) && !sent.times.empty();
     if (is_good) {
         std::error_code ignored;
