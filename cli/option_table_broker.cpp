@@ -23,7 +23,8 @@ constexpr auto table = std::to_array<option>({
      "Delete the user."},
     {option_id::hash_scheme, passwd, "-H", "--hash", "SCHEME", what, both,
      "-H argument given but no scheme specified.",
-     "argon2id (default), sha512-pbkdf2, sha512, or scram-sha-256, which serves enhanced authentication, too."},
+     "argon2id (default), sha512-pbkdf2, sha512, or scram-sha-256 or scram-sha-512, which serve enhanced authentication, "
+     "too."},
     {option_id::upgrade_file, passwd, "-U", "--upgrade", "", what, both, "",
      "Replace the plain passwords of a file \"user:password\" by hashes."},
     {option_id::config_file, broker, "-c", "--config-file", "FILE", what, both,

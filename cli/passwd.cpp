@@ -33,6 +33,7 @@ std::optional<password_scheme> scheme_of(std::string_view name) {
     if (name == "sha512-pbkdf2") return password_scheme::pbkdf2_sha512;
     if (name == "sha512") return password_scheme::sha512;
     if (name == "scram-sha-256") return password_scheme::scram_sha_256;
+    if (name == "scram-sha-512") return password_scheme::scram_sha_512;
     return std::nullopt;
 }
 
@@ -47,7 +48,7 @@ bool read_passwd_option(const option& row, command_line& in, passwd_settings& ou
                 const auto scheme = scheme_of(*name);
                 if (!scheme) {
                     in.fail("Unknown scheme '" + std::string(*name) +
-                            "' for -H; there are argon2id, sha512-pbkdf2, sha512 and scram-sha-256.");
+                            "' for -H; there are argon2id, sha512-pbkdf2, sha512, scram-sha-256 and scram-sha-512.");
                 } else {
                     out.scheme = *scheme;
                 }

@@ -36,6 +36,7 @@ struct accounts_options {
     /// Without a password file: user names are what the client says. Only where something else has checked them.
     bool trust_user_names = false;
     bool scram_sha_256 = true;  ///< offers enhanced authentication to users with a SCRAM-SHA-256 hash
+    bool scram_sha_512 = true;  ///< the same with a SCRAM-SHA-512 hash
 
     // Passwords are hashed on threads of their own, started when the first one comes.
     unsigned hash_threads = 1;        ///< 1..64

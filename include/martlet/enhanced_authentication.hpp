@@ -1,5 +1,5 @@
-// Enhanced authentication of a client: whoever proves something in several steps. MQTT 5 §4.12. A ready one is
-// scram_sha_256() in <martlet/scram.hpp>.
+// Enhanced authentication of a client: whoever proves something in several steps. MQTT 5 §4.12. Ready ones are
+// scram_sha_256() and scram_sha_512() in <martlet/scram.hpp>.
 #pragma once
 
 #include <optional>

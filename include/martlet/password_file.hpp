@@ -2,7 +2,8 @@
 //   $6$salt$digest                    SHA-512 of password and salt (mosquitto 1.6 and older)
 //   $7$iterations$salt$digest         PBKDF2-HMAC-SHA-512 (mosquitto 2.0)
 //   $argon2id$v=19$m=…,t=…,p=…$…$…    argon2id as a PHC string; what is written unless told otherwise
-//   SCRAM-SHA-256$iterations:salt$stored-key:server-key   for enhanced authentication, and for passwords, too
+//   SCRAM-SHA-256$iterations:salt$stored-key:server-key   for enhanced authentication, and for passwords, too;
+//   SCRAM-SHA-512$…                                       likewise
 #pragma once
 
 #include <cstddef>
@@ -13,9 +14,9 @@
 
 namespace martlet {
 
-enum class password_scheme : std::uint8_t { argon2id, pbkdf2_sha512, sha512, scram_sha_256 };
+enum class password_scheme : std::uint8_t { argon2id, pbkdf2_sha512, sha512, scram_sha_256, scram_sha_512 };
 
-/// The hash of a password as it stands in a file, with a random salt. \p iterations: of pbkdf2_sha512 and scram_sha_256;
+/// The hash of a password as it stands in a file, with a random salt. \p iterations: of pbkdf2_sha512 and the SCRAM ones;
 /// 0: the default. Takes tens of milliseconds. Empty if the system has no random bytes or no memory.
 [[nodiscard]] std::string make_password_hash(std::string_view password, password_scheme scheme,
                                              std::uint32_t iterations = 0);

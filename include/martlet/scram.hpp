@@ -1,7 +1,7 @@
-// SCRAM-SHA-256 (RFC 5802, RFC 7677) without channel binding: neither end learns the password from the other, the
-// server stores no password, and the client finds out whether the server knows it.
+// SCRAM-SHA-256 and SCRAM-SHA-512 (RFC 5802, RFC 7677) without channel binding: neither end learns the password from the
+// other, the server stores no password, and the client finds out whether the server knows it.
 //
-// The broker's end is <martlet/accounts.hpp> with SCRAM-SHA-256 lines in its password file.
+// The broker's end is <martlet/accounts.hpp> with SCRAM lines in its password file.
 #pragma once
 
 #include <martlet/enhanced_authentication.hpp>
@@ -15,5 +15,7 @@ namespace martlet {
 /// ASCII is the same with and without it). Servers that ask for more than 1,000,000 or less than 4,096 iterations are
 /// not trusted.
 [[nodiscard]] std::shared_ptr<enhanced_authentication> scram_sha_256(std::string user, std::string password);
+/// The same with SHA-512.
+[[nodiscard]] std::shared_ptr<enhanced_authentication> scram_sha_512(std::string user, std::string password);
 
 }  // namespace martlet

@@ -45,7 +45,7 @@ private:
     using user_table = std::unordered_map<std::string, password_hash, hash, std::equal_to<>>;
 
     void check_password(const authentication_request& request, authentication_handler done);
-    authentication_answer begin_scram(const authentication_request& request);
+    authentication_answer begin_scram(const authentication_request& request, hash_function f);
     authentication_answer finish_scram(const authentication_request& request);
 
     accounts_options options_;
@@ -102,10 +102,11 @@ void accounts::impl::authenticate(const authentication_request& request, authent
         return refuse(reason_code::client_identifier_not_valid, "+ and # are not allowed in client identifiers here");
     }
     if (request.method) {
-        if (!options_.scram_sha_256 || !has_users() || *request.method != scram_method) {
-            return refuse(reason_code::bad_authentication_method);
-        }
-        return done(request.step == authentication_step::more ? finish_scram(request) : begin_scram(request));
+        const auto f = scram_function(*request.method);
+        const bool is_offered =
+            f && has_users() && (*f == hash_function::sha_256 ? options_.scram_sha_256 : options_.scram_sha_512);
+        if (!is_offered) return refuse(reason_code::bad_authentication_method);
+        return done(request.step == authentication_step::more ? finish_scram(request) : begin_scram(request, *f));
     }
     const std::string_view user = request.client.user_name;
     if (user.empty()) {
@@ -136,7 +137,7 @@ void accounts::impl::check_password(const authentication_request& request, authe
 
 // ---- SCRAM
 
-authentication_answer accounts::impl::begin_scram(const authentication_request& request) {
+authentication_answer accounts::impl::begin_scram(const authentication_request& request, hash_function f) {
     authentication_answer answer;
     scram_server exchange;
     if (!exchange.start(request.data)) {
@@ -150,9 +151,9 @@ authentication_answer accounts::impl::begin_scram(const authentication_request& 
         return answer;
     }
     const auto found = users_.find(exchange.user());
-    const bool has_verifier = found != users_.end() && found->second.scheme == password_scheme::scram_sha_256;
+    const bool has_verifier = found != users_.end() && scram_function(found->second.scheme) == f;
     answer.reason = reason_code::continue_authentication;
-    answer.data = exchange.challenge(has_verifier ? found->second : made_up_verifier(exchange.user(), secret_),
+    answer.data = exchange.challenge(has_verifier ? found->second : made_up_verifier(f, exchange.user(), secret_),
                                      to_base64(random_bytes(18)));
     exchanges_.insert_or_assign(request.connection, std::move(exchange));
     return answer;

@@ -11,6 +11,7 @@
 #include <charconv>
 #include <climits>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 namespace martlet::auth_impl {
@@ -29,7 +30,8 @@ constexpr std::uint32_t memory_kib_max = 1024 * 1024;
 constexpr std::size_t salt_size_max = 256;
 
 constexpr std::string_view argon2_prefix = "$argon2id$v=19$m=";
-constexpr std::string_view scram_prefix = "SCRAM-SHA-256$";
+constexpr std::string_view scram_256_prefix = "SCRAM-SHA-256$";
+constexpr std::string_view scram_512_prefix = "SCRAM-SHA-512$";
 
 const unsigned char* bytes_of(std::string_view text) noexcept {
     return reinterpret_cast<const unsigned char*>(text.data());
@@ -88,15 +90,34 @@ std::string pbkdf2(std::string_view password, std::string_view salt, std::uint32
     return done == 1 ? out : std::string();
 }
 
+const EVP_MD* algorithm(hash_function f) { return f == hash_function::sha_256 ? EVP_sha256() : EVP_sha512(); }
+
+bool parse_scram(std::string_view text, password_scheme scheme, password_hash& hash) {
+    const auto size = digest_size(*scram_function(scheme));
+    const auto iterations = take_number(text, ":", iterations_max);
+    auto salt = iterations ? take_base64(text, "$", padding::with) : std::nullopt;
+    auto stored = salt ? take_base64(text, ":", padding::with) : std::nullopt;
+    auto server = stored ? take_base64(text, "", padding::with) : std::nullopt;
+    if (!server || stored->size() != size || server->size() != size) return false;
+    hash.scheme = scheme;
+    hash.iterations = *iterations;
+    hash.salt = std::move(*salt);
+    hash.digest = std::move(*stored);
+    hash.server_key = std::move(*server);
+    return true;
+}
+
 /// Empty on failure, which never equals a digest.
 std::string digest_of(const password_hash& hash, std::string_view password) {
     switch (hash.scheme) {
         case password_scheme::sha512: return sha_512(password, hash.salt);
         case password_scheme::pbkdf2_sha512:
             return pbkdf2(password, hash.salt, hash.iterations, EVP_sha512(), hash.digest.size());
-        case password_scheme::scram_sha_256: {
-            std::string salted = salted_password(password, hash.salt, hash.iterations);
-            std::string stored = sha_256(hmac_sha_256(salted, "Client Key"));
+        case password_scheme::scram_sha_256:
+        case password_scheme::scram_sha_512: {
+            const auto f = *scram_function(hash.scheme);
+            std::string salted = salted_password(f, password, hash.salt, hash.iterations);
+            std::string stored = digest(f, hmac(f, salted, "Client Key"));
             wipe(salted);
             return stored;
         }
@@ -140,19 +161,10 @@ std::optional<password_hash> parse_password_hash(std::string_view text) {
         hash.lanes = *lanes;
         return hash;
     }
-    if (text.starts_with(scram_prefix)) {
-        hash.scheme = password_scheme::scram_sha_256;
-        text.remove_prefix(scram_prefix.size());
-        const auto iterations = take_number(text, ":", iterations_max);
-        auto salt = iterations ? take_base64(text, "$", padding::with) : std::nullopt;
-        auto stored = salt ? take_base64(text, ":", padding::with) : std::nullopt;
-        auto server = stored ? take_base64(text, "", padding::with) : std::nullopt;
-        if (!server || stored->size() != 32 || server->size() != 32) return std::nullopt;
-        hash.iterations = *iterations;
-        hash.salt = std::move(*salt);
-        hash.digest = std::move(*stored);
-        hash.server_key = std::move(*server);
-        return hash;
+    for (const auto& [prefix, scheme] : {std::pair(scram_256_prefix, password_scheme::scram_sha_256),
+                                         std::pair(scram_512_prefix, password_scheme::scram_sha_512)}) {
+        if (!text.starts_with(prefix)) continue;
+        return parse_scram(text.substr(prefix.size()), scheme, hash) ? std::optional(hash) : std::nullopt;
     }
     return std::nullopt;
 }
@@ -164,8 +176,9 @@ std::string to_string(const password_hash& hash) {
         case password_scheme::pbkdf2_sha512:
             return "$7$" + count + '$' + to_base64(hash.salt) + '$' + to_base64(hash.digest);
         case password_scheme::scram_sha_256:
-            return std::string(scram_prefix) + count + ':' + to_base64(hash.salt) + '$' + to_base64(hash.digest) + ':' +
-                   to_base64(hash.server_key);
+        case password_scheme::scram_sha_512:
+            return std::string(hash.scheme == password_scheme::scram_sha_256 ? scram_256_prefix : scram_512_prefix) +
+                   count + ':' + to_base64(hash.salt) + '$' + to_base64(hash.digest) + ':' + to_base64(hash.server_key);
         case password_scheme::argon2id: break;
     }
     return std::string(argon2_prefix) + std::to_string(hash.memory_kib) + ",t=" + count +
@@ -185,10 +198,12 @@ std::optional<password_hash> hash_password(std::string_view password, password_s
             hash.iterations = iterations != 0 ? iterations : pbkdf2_iterations;
             hash.digest.resize(64);
             break;
-        case password_scheme::scram_sha_256: {
+        case password_scheme::scram_sha_256:
+        case password_scheme::scram_sha_512: {
+            const auto f = *scram_function(scheme);
             hash.iterations = iterations != 0 ? iterations : scram_iterations;
-            std::string salted = salted_password(password, hash.salt, hash.iterations);
-            hash.server_key = hmac_sha_256(salted, "Server Key");
+            std::string salted = salted_password(f, password, hash.salt, hash.iterations);
+            hash.server_key = hmac(f, salted, "Server Key");
             wipe(salted);
             break;
         }
@@ -219,22 +234,29 @@ password_hash unmatchable(const password_hash& like) {
 
 // ---- shared with SCRAM
 
-std::string hmac_sha_256(std::string_view key, std::string_view data) {
-    std::string out(32, '\0');
+std::optional<hash_function> scram_function(password_scheme scheme) noexcept {
+    if (scheme == password_scheme::scram_sha_256) return hash_function::sha_256;
+    if (scheme == password_scheme::scram_sha_512) return hash_function::sha_512;
+    return std::nullopt;
+}
+
+std::string hmac(hash_function f, std::string_view key, std::string_view data) {
+    std::string out(digest_size(f), '\0');
     unsigned size = 0;
-    const bool done = HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(data), data.size(),
+    const bool done = HMAC(algorithm(f), key.data(), static_cast<int>(key.size()), bytes_of(data), data.size(),
                            bytes_of(out), &size) != nullptr;
     return done ? out : std::string();
 }
 
-std::string sha_256(std::string_view data) {
-    std::string out(32, '\0');
-    const bool done = EVP_Digest(data.data(), data.size(), bytes_of(out), nullptr, EVP_sha256(), nullptr) == 1;
+std::string digest(hash_function f, std::string_view data) {
+    std::string out(digest_size(f), '\0');
+    const bool done = EVP_Digest(data.data(), data.size(), bytes_of(out), nullptr, algorithm(f), nullptr) == 1;
     return done ? out : std::string();
 }
 
-std::string salted_password(std::string_view password, std::string_view salt, std::uint32_t iterations) {
-    return pbkdf2(password, salt, iterations, EVP_sha256(), 32);
+std::string salted_password(hash_function f, std::string_view password, std::string_view salt,
+                            std::uint32_t iterations) {
+    return pbkdf2(password, salt, iterations, algorithm(f), digest_size(f));
 }
 
 bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept {

@@ -4,6 +4,7 @@
 
 #include <martlet/password_file.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,8 +18,8 @@ struct password_hash {
     std::uint32_t memory_kib = 0;  ///< argon2id
     std::uint32_t lanes = 0;       ///< argon2id
     std::string salt;
-    std::string digest;      ///< scram_sha_256: the stored key
-    std::string server_key;  ///< scram_sha_256
+    std::string digest;      ///< SCRAM: the stored key
+    std::string server_key;  ///< SCRAM
 };
 
 /// Nothing if it is no hash of a known form, or its costs are beyond all reason (1 GiB, 10,000,000 iterations).
@@ -35,10 +36,19 @@ struct password_hash {
 
 // -- shared with SCRAM
 
-[[nodiscard]] std::string hmac_sha_256(std::string_view key, std::string_view data);
-[[nodiscard]] std::string sha_256(std::string_view data);
-/// PBKDF2 with HMAC-SHA-256, 32 bytes: RFC 5802's Hi().
-[[nodiscard]] std::string salted_password(std::string_view password, std::string_view salt, std::uint32_t iterations);
+enum class hash_function : std::uint8_t { sha_256, sha_512 };
+
+/// Bytes of its digests.
+[[nodiscard]] constexpr std::size_t digest_size(hash_function f) noexcept {
+    return f == hash_function::sha_256 ? 32 : 64;
+}
+/// Of a SCRAM scheme.
+[[nodiscard]] std::optional<hash_function> scram_function(password_scheme scheme) noexcept;
+[[nodiscard]] std::string hmac(hash_function f, std::string_view key, std::string_view data);
+[[nodiscard]] std::string digest(hash_function f, std::string_view data);
+/// PBKDF2 with HMAC, digest_size() bytes: RFC 5802's Hi().
+[[nodiscard]] std::string salted_password(hash_function f, std::string_view password, std::string_view salt,
+                                          std::uint32_t iterations);
 [[nodiscard]] bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept;
 /// Empty if the system has none.
 [[nodiscard]] std::string random_bytes(std::size_t count);

@@ -73,10 +73,21 @@ std::string exclusive_or(std::string a, std::string_view b) {
 
 }  // namespace
 
+std::string_view scram_method(hash_function f) noexcept {
+    return f == hash_function::sha_256 ? "SCRAM-SHA-256" : "SCRAM-SHA-512";
+}
+
+std::optional<hash_function> scram_function(std::string_view method) noexcept {
+    for (const auto f : {hash_function::sha_256, hash_function::sha_512}) {
+        if (method == scram_method(f)) return f;
+    }
+    return std::nullopt;
+}
+
 // ---- client
 
-scram_client::scram_client(std::string user, std::string password, std::string nonce)
-    : user_(std::move(user)), password_(std::move(password)), nonce_(std::move(nonce)) {}
+scram_client::scram_client(hash_function f, std::string user, std::string password, std::string nonce)
+    : function_(f), user_(std::move(user)), password_(std::move(password)), nonce_(std::move(nonce)) {}
 
 std::string scram_client::first() const { return std::string(gs2_header) + "n=" + escape_name(user_) + ",r=" + nonce_; }
 
@@ -99,10 +110,11 @@ std::optional<std::string> scram_client::final(std::string_view server_first) {
     const std::string without_proof = "c=" + std::string(gs2_header_base64) + ",r=" + std::string(*nonce);
     const std::string message =
         first().substr(gs2_header.size()) + ',' + std::string(server_first) + ',' + without_proof;
-    std::string salted = salted_password(password_, *salt, iterations);
-    std::string client_key = hmac_sha_256(salted, "Client Key");
-    const std::string proof = exclusive_or(client_key, hmac_sha_256(sha_256(client_key), message));
-    server_signature_ = hmac_sha_256(hmac_sha_256(salted, "Server Key"), message);
+    const auto f = function_;
+    std::string salted = salted_password(f, password_, *salt, iterations);
+    std::string client_key = hmac(f, salted, "Client Key");
+    const std::string proof = exclusive_or(client_key, hmac(f, digest(f, client_key), message));
+    server_signature_ = hmac(f, hmac(f, salted, "Server Key"), message);
     wipe(salted);
     wipe(client_key);
     return without_proof + ",p=" + to_base64(proof);
@@ -148,21 +160,24 @@ std::optional<std::string> scram_server::finish(std::string_view client_final) c
     const std::size_t proof_at = client_final.rfind(",p=");
     if (!nonce || server_first_.empty() || proof_at == std::string_view::npos) return std::nullopt;
     const auto proof = from_base64(client_final.substr(proof_at + 3));
-    if (*binding != to_base64(gs2_header_) || *nonce != nonce_ || !proof || proof->size() != 32) return std::nullopt;
+    const auto f = *scram_function(verifier_.scheme);
+    if (*binding != to_base64(gs2_header_) || *nonce != nonce_ || !proof || proof->size() != digest_size(f)) {
+        return std::nullopt;
+    }
 
     const std::string message = first_bare_ + ',' + server_first_ + ',' + std::string(client_final.substr(0, proof_at));
-    const std::string client_key = exclusive_or(*proof, hmac_sha_256(verifier_.digest, message));
-    if (!equal_in_constant_time(sha_256(client_key), verifier_.digest)) return std::nullopt;
-    return "v=" + to_base64(hmac_sha_256(verifier_.server_key, message));
+    const std::string client_key = exclusive_or(*proof, hmac(f, verifier_.digest, message));
+    if (!equal_in_constant_time(digest(f, client_key), verifier_.digest)) return std::nullopt;
+    return "v=" + to_base64(hmac(f, verifier_.server_key, message));
 }
 
-password_hash made_up_verifier(std::string_view user, std::string_view secret) {
+password_hash made_up_verifier(hash_function f, std::string_view user, std::string_view secret) {
     password_hash made_up;
-    made_up.scheme = password_scheme::scram_sha_256;
+    made_up.scheme = f == hash_function::sha_256 ? password_scheme::scram_sha_256 : password_scheme::scram_sha_512;
     made_up.iterations = made_up_iterations;
-    made_up.salt = hmac_sha_256(secret, "salt:" + std::string(user)).substr(0, 16);
-    made_up.digest = hmac_sha_256(secret, "stored:" + std::string(user));
-    made_up.server_key = hmac_sha_256(secret, "server:" + std::string(user));
+    made_up.salt = hmac(f, secret, "salt:" + std::string(user)).substr(0, 16);
+    made_up.digest = hmac(f, secret, "stored:" + std::string(user));
+    made_up.server_key = hmac(f, secret, "server:" + std::string(user));
     return made_up;
 }
 
@@ -176,14 +191,14 @@ using namespace auth_impl;
 
 class scram_authentication final : public enhanced_authentication {
 public:
-    scram_authentication(std::string user, std::string password)
-        : user_(std::move(user)), password_(std::move(password)) {}
+    scram_authentication(hash_function f, std::string user, std::string password)
+        : function_(f), user_(std::move(user)), password_(std::move(password)) {}
     ~scram_authentication() override { wipe(password_); }
 
-    [[nodiscard]] std::string_view method() const noexcept override { return scram_method; }
+    [[nodiscard]] std::string_view method() const noexcept override { return scram_method(function_); }
 
     [[nodiscard]] std::string begin() override {
-        exchange_.emplace(user_, password_, to_base64(random_bytes(18)));
+        exchange_.emplace(function_, user_, password_, to_base64(random_bytes(18)));
         return exchange_->first();
     }
 
@@ -198,6 +213,7 @@ public:
     }
 
 private:
+    hash_function function_;
     std::string user_;
     std::string password_;
     std::optional<scram_client> exchange_;
@@ -206,7 +222,11 @@ private:
 }  // namespace
 
 std::shared_ptr<enhanced_authentication> scram_sha_256(std::string user, std::string password) {
-    return std::make_shared<scram_authentication>(std::move(user), std::move(password));
+    return std::make_shared<scram_authentication>(hash_function::sha_256, std::move(user), std::move(password));
+}
+
+std::shared_ptr<enhanced_authentication> scram_sha_512(std::string user, std::string password) {
+    return std::make_shared<scram_authentication>(hash_function::sha_512, std::move(user), std::move(password));
 }
 
 }  // namespace martlet

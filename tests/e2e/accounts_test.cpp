@@ -54,6 +54,7 @@ struct world {
         password_file file;
         std::string why;
         REQUIRE(file.set("joe", "pencil", password_scheme::scram_sha_256, 4'096));
+        REQUIRE(file.set("ann", "pencil", password_scheme::scram_sha_512, 4'096));
         REQUIRE(file.write(folder.path("users"), why));
         auto users = accounts::open(io.get_executor(), {.password_file = folder.path("users")}, &why);
         REQUIRE_MESSAGE(users != nullptr, why);
@@ -61,7 +62,10 @@ struct world {
     }
     /// Publishes one message at QoS 1, and says how async_run ended.
     error_code run(std::string user, std::string password) {
-        client c(io, {.urls = {url}, .authentication = scram_sha_256(std::move(user), std::move(password))});
+        return run(scram_sha_256(std::move(user), std::move(password)));
+    }
+    error_code run(std::shared_ptr<enhanced_authentication> proof) {
+        client c(io, {.urls = {url}, .authentication = std::move(proof)});
         std::optional<error_code> end;
         c.async_run([&](error_code error) { end = error; });
         c.async_publish("t", "x", publish_options{.qos = qos::at_least_once}, [&](error_code error, publish_result) {
@@ -86,6 +90,8 @@ TEST_CASE("accounts: SCRAM lets in who knows the password, and nobody else") {
     CHECK_FALSE(w.run("joe", "pencil"));
     CHECK(w.run("joe", "wrong") == reason_code::not_authorized);
     CHECK(w.run("eve", "pencil") == reason_code::not_authorized);
+    CHECK_FALSE(w.run(scram_sha_512("ann", "pencil")));
+    CHECK(w.run(scram_sha_512("ann", "wrong")) == reason_code::not_authorized);
 }
 
 TEST_CASE("accounts: a client gives nothing to a server that has not proved itself") {

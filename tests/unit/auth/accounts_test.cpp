@@ -22,6 +22,7 @@ struct world {
         std::string why;
         REQUIRE(file.set("joe", "secret", password_scheme::pbkdf2_sha512, 1'000));
         REQUIRE(file.set("ann", "pencil", password_scheme::scram_sha_256, 4'096));
+        REQUIRE(file.set("bob", "crayon", password_scheme::scram_sha_512, 4'096));
         REQUIRE(file.write(folder.path("users"), why));
         options.password_file = folder.path("users");
     }
@@ -127,11 +128,12 @@ TEST_CASE("accounts: hashes under way do not outlive it") {
     CHECK_FALSE(told);
 }
 
-TEST_CASE("accounts: SCRAM-SHA-256 in both directions") {
+TEST_CASE("accounts: SCRAM in both directions") {
     world w;
     const auto users = w.open();
-    const auto exchange = [&](std::string user, std::string password, authentication_step step, std::string_view as) {
-        const auto proof = scram_sha_256(user, password);
+    const auto exchange = [&](std::string user, std::string password, authentication_step step, std::string_view as,
+                              bool is_512 = false) {
+        const auto proof = is_512 ? scram_sha_512(user, password) : scram_sha_256(user, password);
         const std::string first = proof->begin();
         authentication_request request;
         request.connection = 9;
@@ -159,6 +161,10 @@ TEST_CASE("accounts: SCRAM-SHA-256 in both directions") {
     CHECK(exchange("joe", "secret", connect, "").reason == reason_code::not_authorized);  // its hash is no verifier
     CHECK(exchange("ann", "pencil", again, "ann").reason == reason_code::success);
     CHECK(exchange("ann", "pencil", again, "joe").reason == reason_code::not_authorized);
+    CHECK(exchange("bob", "crayon", connect, "", true).user_name == "bob");
+    CHECK(exchange("bob", "wrong", connect, "", true).reason == reason_code::not_authorized);
+    CHECK(exchange("bob", "crayon", connect, "").reason == reason_code::not_authorized);  // the other method's verifier
+    CHECK(exchange("ann", "pencil", connect, "", true).reason == reason_code::not_authorized);
 }
 
 TEST_CASE("accounts: SCRAM steps out of order, of other methods, and garbage") {
@@ -177,6 +183,10 @@ TEST_CASE("accounts: SCRAM steps out of order, of other methods, and garbage") {
     CHECK(w.ask(*users, request).reason == reason_code::bad_authentication_method);
     w.options.scram_sha_256 = false;
     request.method = "SCRAM-SHA-256";
+    CHECK(w.ask(*w.open(), request).reason == reason_code::bad_authentication_method);
+    request.method = "SCRAM-SHA-512";
+    CHECK(w.ask(*w.open(), request).reason == reason_code::not_authorized);
+    w.options.scram_sha_512 = false;
     CHECK(w.ask(*w.open(), request).reason == reason_code::bad_authentication_method);
 }
 

@@ -1,4 +1,4 @@
-// SCRAM-SHA-256: the example of RFC 7677, and what each end refuses.
+// SCRAM: the example of RFC 7677, the same with SHA-512, and what each end refuses.
 #include "auth/scram.hpp"
 
 #include "auth/base64.hpp"
@@ -28,8 +28,19 @@ constexpr std::string_view verifier_text =
     "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"
     "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
 
-scram_client rfc_client(std::string password = "pencil") {
-    return {"user", std::move(password), std::string(client_nonce)};
+// The same exchange with SHA-512, computed with Python's hashlib and hmac; there is no published example.
+constexpr std::string_view client_final_512 =
+    "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p="
+    "gMGXRcevScNtxZ6/8lQYpGtnsNAc3mGcmNomv+xnoOMw+3R2xNJdMNnzMlTN8PPC6wdp6dybEmDYXYTxwnYPJQ==";
+constexpr std::string_view server_final_512 =
+    "v=ZQnYEgWQMFmmsM8aQMF0nDDCy/AgCzkwk8CmMZYcMg0vSVlKDanekLtifDSeVGT4+5ZxXnJq199RVG2rR7N7Zw==";
+constexpr std::string_view verifier_text_512 =
+    "SCRAM-SHA-512$4096:W22ZaJ0SNY7soEsUEjb6gQ==$"
+    "6AAub3065EYRmyFpM2RNwqK+eGnrkYuEWbXn19LsEmBqzu8QaCXNc1FwpnX9NhH2hK/60dzj9DoO5DvVkOHbvg==:"
+    "jZHbYjC1aHh0/hKbxyBuGFjDrgjgKTT1esA7awWiKcRZ0o/0b1yWEebBeSVkkCFewf91nLDfKF24mvD5nmE6rA==";
+
+scram_client rfc_client(std::string password = "pencil", hash_function f = hash_function::sha_256) {
+    return {f, "user", std::move(password), std::string(client_nonce)};
 }
 
 scram_server rfc_server() {
@@ -57,6 +68,18 @@ TEST_CASE("scram: the server's half of RFC 7677's example") {
     CHECK(server.user() == "user");
     CHECK(server.challenge(*parse_password_hash(verifier_text), server_nonce) == server_first);
     CHECK(server.finish(client_final) == server_final);
+}
+
+TEST_CASE("scram: both halves with SHA-512") {
+    scram_client client = rfc_client("pencil", hash_function::sha_512);
+    scram_server server;
+    REQUIRE(server.start(client.first()));
+
+    CHECK(server.challenge(*parse_password_hash(verifier_text_512), server_nonce) == server_first);
+    CHECK(client.final(server_first) == client_final_512);
+    CHECK(server.finish(client_final_512) == server_final_512);
+    CHECK_FALSE(server.finish(client_final));  // SHA-256's
+    CHECK(client.verify(server_final_512));
 }
 
 TEST_CASE("scram: a server accepts nothing but the right proof for its own nonce") {
@@ -111,33 +134,42 @@ TEST_CASE("scram: a client notices a server that does not know the verifier") {
 }
 
 TEST_CASE("scram: the public client's end, against a server, again and again") {
-    const auto client = scram_sha_256("us,er=", "p\xC3\xA4ssword");
-    const auto hash = hash_password("p\xC3\xA4ssword", password_scheme::scram_sha_256, 4'096);
-    REQUIRE(hash);
-    CHECK(client->method() == "SCRAM-SHA-256");
-    std::string last_first;
-    for (int i = 0; i < 2; ++i) {
-        scram_server server;
-        const std::string first = client->begin();
-        CHECK(first != last_first);
-        last_first = first;
-        REQUIRE(server.start(first));
-        CHECK(server.user() == "us,er=");
-        const auto proof = client->respond(server.challenge(*hash, "more"));
-        REQUIRE(proof);
-        const auto signature = server.finish(*proof);
-        REQUIRE(signature);
-        CHECK(client->finish(*signature));
-        CHECK_FALSE(client->finish(*signature));
-    }
+    const auto exchange = [](enhanced_authentication& client, password_scheme scheme) {
+        const auto hash = hash_password("p\xC3\xA4ssword", scheme, 4'096);
+        REQUIRE(hash);
+        std::string last_first;
+        for (int i = 0; i < 2; ++i) {
+            scram_server server;
+            const std::string first = client.begin();
+            CHECK(first != last_first);
+            last_first = first;
+            REQUIRE(server.start(first));
+            CHECK(server.user() == "us,er=");
+            const auto proof = client.respond(server.challenge(*hash, "more"));
+            REQUIRE(proof);
+            const auto signature = server.finish(*proof);
+            REQUIRE(signature);
+            CHECK(client.finish(*signature));
+            CHECK_FALSE(client.finish(*signature));
+        }
+    };
+    const auto client_256 = scram_sha_256("us,er=", "p\xC3\xA4ssword");
+    CHECK(client_256->method() == "SCRAM-SHA-256");
+    exchange(*client_256, password_scheme::scram_sha_256);
+    const auto client_512 = scram_sha_512("us,er=", "p\xC3\xA4ssword");
+    CHECK(client_512->method() == "SCRAM-SHA-512");
+    exchange(*client_512, password_scheme::scram_sha_512);
 }
 
 TEST_CASE("scram: made-up verifiers look the same each time and fit nobody") {
-    const password_hash a = made_up_verifier("joe", "secret");
-    CHECK(a.salt == made_up_verifier("joe", "secret").salt);
-    CHECK(a.salt != made_up_verifier("ann", "secret").salt);
-    CHECK(a.salt != made_up_verifier("joe", "other").salt);
-    CHECK_FALSE(verify(a, ""));
+    for (const auto f : {hash_function::sha_256, hash_function::sha_512}) {
+        const password_hash a = made_up_verifier(f, "joe", "secret");
+        CHECK(a.digest.size() == digest_size(f));
+        CHECK(a.salt == made_up_verifier(f, "joe", "secret").salt);
+        CHECK(a.salt != made_up_verifier(f, "ann", "secret").salt);
+        CHECK(a.salt != made_up_verifier(f, "joe", "other").salt);
+        CHECK_FALSE(verify(a, ""));
+    }
 }
 
 TEST_CASE("base64: RFC 4648's examples, and nothing else") {
