@@ -262,6 +262,7 @@ struct connection_info {
     std::string url;
     protocol_version version = protocol_version::v5;
     bool session_present = false;
+    bool tls_session_resumed = false;  ///< see tls_options::resume_sessions
     reason_code reason = reason_code::success;
     std::string client_id;                      ///< ours, or the one that the server assigned
     std::uint16_t keep_alive = 0;               ///< seconds in force; 0: off

@@ -57,6 +57,12 @@ struct tls_options {
     std::string psk_identity = {};
     std::string psk = {};  ///< bytes
 
+    /// Resumes the TLS session of an earlier connection of this client to the same name, if the server keeps sessions:
+    /// that saves sending and checking certificates. What was verified then counts, as long as the server's certificate
+    /// has not run out and these options and their files are the same. Off with crl_file, which counts for every
+    /// connection, and with psk. connection_info::tls_session_resumed tells. RFC 8446 §2.2, RFC 5077.
+    bool resume_sessions = false;
+
     [[nodiscard]] bool operator==(const tls_options&) const = default;
 };
 

@@ -1,10 +1,10 @@
 // The shell: listeners, one driver per connection, one timer, and after each turn one flush of all that became due. With
 // a store, connections wait until it is loaded, and each turn's rows go to it as one batch.
 #include "broker/broker_engine.hpp"
-#include "net/asio_network.hpp"
 #include "net/driver.hpp"
 #include "net/listener_layers.hpp"
 #include "net/network.hpp"
+#include "net/network_of.hpp"
 
 #include <martlet/broker.hpp>
 #include <martlet/store.hpp>
@@ -14,18 +14,12 @@
 
 #include <atomic>
 #include <list>
-#include <random>
 #include <utility>
 #include <vector>
 
 namespace martlet {
 
 namespace {
-
-std::uint64_t random_seed() {
-    std::random_device device;
-    return static_cast<std::uint64_t>(device()) << 32 | device();
-}
 
 bool is_local(std::string_view address) {
     return address.starts_with("127.") || address.starts_with("[::1]") || address.starts_with("[::ffff:127.") ||
@@ -38,7 +32,8 @@ class broker::impl final : public net::task, public std::enable_shared_from_this
 public:
     impl(std::shared_ptr<net::network> on, const broker_options& options)
         : network_(std::move(on)),
-          engine_(options, options.seed ? *options.seed : random_seed(), network_->now(), options.store != nullptr),
+          engine_(options, options.seed ? *options.seed : network_->random_seed(), network_->now(),
+                  options.store != nullptr),
           timer_(network_->make_timer([this] { on_timer(); })) {
         engine_.set_wake([this] { continue_later(); });
     }
@@ -347,7 +342,7 @@ private:
 };
 
 broker::broker(asio::any_io_executor executor, const broker_options& options)
-    : impl_(std::make_shared<impl>(net::make_asio_network(std::move(executor)), options)) {
+    : impl_(std::make_shared<impl>(net::network_of(std::move(executor)), options)) {
     impl_->start();
 }
 

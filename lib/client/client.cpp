@@ -1,6 +1,6 @@
 // The public client: what its templates call. Everything else is client_core.
 #include "client/client_core.hpp"
-#include "net/asio_network.hpp"
+#include "net/network_of.hpp"
 
 #include <martlet/client.hpp>
 #include <martlet/topic.hpp>
@@ -11,7 +11,6 @@
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/system_executor.hpp>
 
-#include <random>
 #include <utility>
 
 namespace martlet {
@@ -264,8 +263,11 @@ void subscription::acknowledge(const message& m, reason_code reason) {
 // -- client
 
 client::client(executor_type executor, client_options options)
-    : client(detail::make_client_core(net::make_asio_network(std::move(executor)), std::move(options),
-                                      std::uint64_t{std::random_device()()} << 32 | std::random_device()())) {}
+    : client([&] {
+          auto network = net::network_of(std::move(executor));
+          const auto seed = network->random_seed();
+          return detail::make_client_core(std::move(network), std::move(options), seed);
+      }()) {}
 
 client::client(detail::core_ptr core) noexcept : core_(std::move(core)) {}
 

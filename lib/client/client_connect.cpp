@@ -207,6 +207,7 @@ void client_engine::note_server(const packets::connack& connack) {
     info.url = to_string(where());
     info.version = connection_->version();
     info.session_present = connack.session_present;
+    info.tls_session_resumed = tls_session_resumed_;
     info.reason = connack.reason;
     if (p.assigned_client_identifier) client_id_ = *p.assigned_client_identifier;
     info.client_id = client_id_;

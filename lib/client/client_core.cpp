@@ -19,7 +19,6 @@ client_core::client_core(std::shared_ptr<net::network> network, client_options o
       network_(std::move(network)),
       teardown_(asio::use_service<teardown>(asio::query(network_->executor(), asio::execution::context))),
       here_(network_->executor()),
-      layers_({options_.tls, options_.tls_source, options_.websocket, options_.proxy}),
       engine_(options_, random_seed),
       random_seed_(random_seed),
       last_correlation_(random_seed ^ 0x9E3779B97F4A7C15) {
@@ -42,9 +41,11 @@ client_core::~client_core() {
 
 void client_core::collect() {
     if (is_shut_down_) return;
-    link_action action;
-    while (engine_.take_action(action))
-        obey(action);
+    if (engine_.has_actions()) {
+        link_action action;
+        while (engine_.take_action(action))
+            obey(action);
+    }
 
     engine_.take_outcomes(outcomes_);
     for (const auto& outcome : outcomes_)
@@ -200,7 +201,7 @@ void client_core::obey(const link_action& action) {
         case link_action::kind_type::dial:
             dialing_ = network_->dial(
                 action.to,
-                {.timeout = action.timeout, .bind_address = action.bind_address, .layers = layers_.for_dial(action.to)},
+                {.timeout = action.timeout, .bind_address = action.bind_address, .layers = layers_for(action.to)},
                 [this](net::dial_result result) {
                     const auto self = shared_from_this();
                     dialed(std::move(result));
@@ -225,13 +226,23 @@ void client_core::obey(const link_action& action) {
     }
 }
 
+// Whoever dials plain sockets keeps no second copy of the options.
+std::shared_ptr<net::dial_layers> client_core::layers_for(const endpoint& to) {
+    if (!net::needs_layers(to.scheme) && options_.proxy.empty()) return nullptr;
+    if (!layers_) {
+        layers_ = std::make_unique<net::client_layers>(
+            net::client_layer_options{options_.tls, options_.tls_source, options_.websocket, options_.proxy});
+    }
+    return layers_->for_dial(to);
+}
+
 void client_core::dialed(net::dial_result result) {
     turn t(*this, true);
     dialing_.reset();
     if (result.error) {
         engine_.on_dial_failed(result.error, std::move(result.detail));
     } else {
-        engine_.on_dialed();
+        engine_.on_dialed(result.link->is_resumed());
         driver_ = net::driver::create(network_, std::move(result.link), engine_.out(), *this);
         driver_->start();
     }

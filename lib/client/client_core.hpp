@@ -14,8 +14,9 @@
 #include <martlet/client.hpp>
 #include <martlet/store.hpp>
 
+#include <boost/container/deque.hpp>
+
 #include <atomic>
-#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -23,11 +24,14 @@
 
 namespace martlet::detail {
 
+/// Operations in the order of asking. Unlike std::deque's, an empty one has no memory until it is used.
+using waiting_list = boost::container::deque<operation*>;
+
 /// A subscription behind its handle: what the engine knows of it, and who waits for its messages.
 class stream : public stream_state {
 public:
     using stream_state::stream_state;
-    std::deque<operation*> waiters;      // in the order of asking
+    waiting_list waiters;                // in the order of asking
     request_channel* channel = nullptr;  // replies to requests: nobody else has this stream
 };
 
@@ -132,6 +136,7 @@ private:
     void obey(const link_action& action);
     template <class Answer, class Function>
     [[nodiscard]] std::function<void(error_code, Answer)> answer_to(std::uint64_t number, Function function);
+    [[nodiscard]] std::shared_ptr<net::dial_layers> layers_for(const endpoint& to);
     void dialed(net::dial_result result);
     void finish_run(error_code error);
     void settle(const operation_outcome& outcome);
@@ -167,7 +172,7 @@ private:
     std::shared_ptr<net::network> network_;
     teardown& teardown_;
     asio::any_completion_executor here_;
-    net::client_layers layers_;
+    std::unique_ptr<net::client_layers> layers_;  // null until a dial needs them
     client_engine engine_;
     std::shared_ptr<net::driver> driver_;
     std::unique_ptr<net::dialing> dialing_;
@@ -181,8 +186,8 @@ private:
     std::atomic<std::uint64_t> next_id_{1};
     operation* running_ = nullptr;  // async_run
     std::vector<operation*> disconnecting_;
-    std::deque<operation*> event_waiters_;
-    std::deque<operation*> unclaimed_waiters_;
+    waiting_list event_waiters_;
+    waiting_list unclaimed_waiters_;
     std::vector<std::unique_ptr<request_channel>> channels_;
     std::vector<operation*> homeless_requests_;  // wait for the server's Response Information
     std::string own_reply_topic_;

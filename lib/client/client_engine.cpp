@@ -56,8 +56,9 @@ bool client_engine::on_bytes(std::string_view bytes) {
 }
 
 void client_engine::handle_events() {
-    while (is_linked_ && (connection_->is_closing() || may_read()) && connection_->next_event(event_))
-        handle(event_);
+    core::event e;  // one for all: nothing is allocated per packet
+    while (is_linked_ && (connection_->is_closing() || may_read()) && connection_->next_event(e))
+        handle(e);
 }
 
 void client_engine::handle(core::event& e) {
@@ -228,7 +229,7 @@ void client_engine::take_outcomes(std::vector<operation_outcome>& into) {
 void client_engine::tell(client_event::kind_type kind, error_code cause, std::string text) {
     client_event e;
     e.kind = kind;
-    if (reconnect_ && !endpoints_.empty()) e.url = to_string(where());
+    if (reconnect_ && !endpoints().empty()) e.url = to_string(where());
     e.cause = cause;
     e.text = std::move(text);
     push_event(std::move(e));

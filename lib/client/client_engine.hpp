@@ -12,6 +12,7 @@
 // written, take_action(), take_outcomes(), take_event(), take_woken(), journal(), next_deadline().
 #pragma once
 
+#include "client/rare_queue.hpp"
 #include "client/reconnect.hpp"
 #include "client/routes.hpp"
 #include "client/stream_state.hpp"
@@ -24,7 +25,6 @@
 #include <martlet/time.hpp>
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -78,7 +78,7 @@ public:
 
     void set_time(instant now) noexcept { present_ = now; }
     [[nodiscard]] instant time() const noexcept { return present_; }
-    void on_dialed();
+    void on_dialed(bool tls_session_resumed = false);
     void on_dial_failed(error_code error, std::string detail);
     void on_credentials(std::uint64_t number, error_code error, credentials answer);
     void on_authentication(std::uint64_t number, error_code error, std::string data);
@@ -143,6 +143,7 @@ public:
     [[nodiscard]] core::output& out() noexcept { return connection_->out(); }
     [[nodiscard]] bool has_output() const noexcept { return is_linked_ && !connection_->out().empty(); }
     [[nodiscard]] steady_time next_deadline() const noexcept;
+    [[nodiscard]] bool has_actions() const noexcept { return !actions_.empty(); }
     [[nodiscard]] bool take_action(link_action& into);
     [[nodiscard]] bool take_event(client_event& into);
     [[nodiscard]] bool has_events() const noexcept { return !events_.empty(); }
@@ -210,6 +211,10 @@ private:
     void try_again(error_code cause, bool was_open);
     [[nodiscard]] bool follow(error_code cause, std::string_view reference, const endpoint& like,
                               std::chrono::milliseconds delay);
+    /// Where to go, in order.
+    [[nodiscard]] const std::vector<endpoint>& endpoints() const noexcept {
+        return moved_endpoints_.empty() ? given_endpoints_ : moved_endpoints_;
+    }
     [[nodiscard]] const endpoint& where() const noexcept;
     void count_loss(error_code cause) noexcept;
     void detach_connection();
@@ -263,11 +268,10 @@ private:
     core::changes journal_;
     core::session session_;
     core::buffer_pool pool_;
-    core::event event_;  // one for all: nothing is allocated per packet
     std::optional<core::connection> connection_;
     bool is_linked_ = false;                 // connection_ is the one of the present link
-    std::vector<endpoint> endpoints_;        // where to go, in order: as given, or where the server has moved to
     std::vector<endpoint> given_endpoints_;  // by the options
+    std::vector<endpoint> moved_endpoints_;  // where the server has moved to; empty: not at all
     std::vector<endpoint> detours_;          // where the server sent us for now: first in order, each once
     std::size_t hops_ = 0;                   // redirections since the last success
     std::optional<reconnect_policy> reconnect_;
@@ -285,6 +289,7 @@ private:
     steady_time dial_started_{};
     steady_time retry_at_ = never;
     std::optional<connection_info> info_;
+    bool tls_session_resumed_ = false;  // of the present link
     credentials credentials_;
     std::string first_data_;  // of an authenticator, for CONNECT
     bool has_credentials_ = false;
@@ -302,9 +307,9 @@ private:
     std::uint64_t next_request_ = 1;
     [[nodiscard]] bool is_identifier_taken(std::uint32_t identifier) const noexcept;
     std::uint32_t next_identifier_ = 1;
-    bool has_given_identifiers_ = false;  ///< some were the user's choice
+    bool has_given_identifiers_ = false;                                ///< some were the user's choice
     std::map<std::string, std::uint32_t, std::less<>> stored_filters_;  // with their identifiers, as the store has them
-    bool has_stored_session_ = false;  // an earlier process had one
+    bool has_stored_session_ = false;                                   // an earlier process had one
     std::uint64_t last_enqueued_ = 0;
     std::string store_error_text_;
     std::size_t renewals_ = 0;
@@ -322,8 +327,8 @@ private:
     bool is_blocked_hard_ = false;
     bool report_blocked_ = false;
 
-    std::deque<link_action> actions_;
-    std::deque<client_event> events_;
+    rare_queue<link_action> actions_;
+    rare_queue<client_event> events_;
     std::vector<operation_outcome> outcomes_;
     std::vector<token> waiting_for_room_;  // QoS 0 publishes whose completion waits for output to be written
     std::string last_topic_;               // published last: known to be valid

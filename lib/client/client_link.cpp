@@ -21,10 +21,10 @@ error_code client_engine::start() {
     if (is_running()) return errc::already_running;
     if (const auto error = check_options()) return error;
 
-    endpoints_ = given_endpoints_;
+    moved_endpoints_.clear();
     detours_.clear();
     hops_ = 0;
-    reconnect_.emplace(options_.reconnect, endpoints_.size(), random_seed_++);
+    reconnect_.emplace(options_.reconnect, endpoints().size(), random_seed_++);
     if (!version_is_known_) version_ = options_.version.value_or(protocol_version::v5);
     version_is_known_ = version_is_known_ || options_.version.has_value();
     connected_before_ = false;
@@ -117,7 +117,8 @@ void client_engine::on_dial_failed(error_code error, std::string detail) {
     settle();
 }
 
-void client_engine::on_dialed() {
+void client_engine::on_dialed(bool tls_session_resumed) {
+    tls_session_resumed_ = tls_session_resumed;
     if (state_ != state::dialing) return;
     state_ = state::handshake;
     send_connect();
@@ -251,9 +252,9 @@ bool client_engine::follow(error_code cause, std::string_view reference, const e
     if (has_moved) {
         // For the rest of the run; the servers that we were told about stay the last resort.
         targets.insert(targets.end(), given_endpoints_.begin(), given_endpoints_.end());
-        endpoints_ = std::move(targets);
+        moved_endpoints_ = std::move(targets);
         detours_.clear();
-        reconnect_.emplace(options_.reconnect, endpoints_.size(), random_seed_++);
+        reconnect_.emplace(options_.reconnect, moved_endpoints_.size(), random_seed_++);
     } else {
         detours_ = std::move(targets);
     }
@@ -262,7 +263,7 @@ bool client_engine::follow(error_code cause, std::string_view reference, const e
 }
 
 const endpoint& client_engine::where() const noexcept {
-    return detours_.empty() ? endpoints_[reconnect_->endpoint()] : detours_.front();
+    return detours_.empty() ? endpoints()[reconnect_->endpoint()] : detours_.front();
 }
 
 void client_engine::count_loss(error_code cause) noexcept {

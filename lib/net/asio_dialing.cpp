@@ -1,5 +1,6 @@
 #include "net/asio_dialing.hpp"
 
+#include "net/address_race.hpp"
 #include "net/socket.hpp"
 
 #include <boost/asio/error.hpp>
@@ -9,7 +10,6 @@
 #include <boost/system/errc.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <sys/socket.h>
 #include <utility>
@@ -23,21 +23,23 @@ namespace {
 
 using resolver = asio::ip::basic_resolver<asio::ip::tcp, asio::any_io_executor>;
 
-//   start ──► (resolving) ──► connecting to the 1st, 2nd, … address ──► (handshake) ──► finished
+//   start ──► (resolving) ──► race of the addresses ──► (handshake) ──► finished
+//                                    ▲                       └─ failed, or too slow: the other addresses
+//                                    └───────────────────────┘
 class attempt final : public waiter, public std::enable_shared_from_this<attempt> {
 public:
-    attempt(const asio::any_io_executor& executor, const endpoint& to, const dial_options& options,
-            dial_handler handler)
+    attempt(const asio::any_io_executor& executor, std::shared_ptr<timer_heap> timers, const endpoint& to,
+            const dial_options& options, dial_handler handler)
         : executor_(executor),
           to_(to),
           is_plain_(!needs_layers(to.scheme)),
           options_(options),
           handler_(std::move(handler)),
           resolver_(executor),
-          descriptor_(executor) {}
+          timers_(std::move(timers)) {}
 
-    void start(timer_heap& timers) {
-        timer_ = timers.make_timer([weak = weak_from_this()] {
+    void start() {
+        timer_ = timers_->make_timer([weak = weak_from_this()] {
             if (const auto self = weak.lock()) self->on_timer();
         });
         deadline_ = timer_heap::now().steady + options_.timeout;
@@ -65,7 +67,7 @@ public:
         } else {
             return resolve();
         }
-        asio::post(executor_, [self = shared_from_this()] { self->connect_next(); });
+        asio::post(executor_, [self = shared_from_this()] { self->connect(); });
     }
 
     void cancel() noexcept {
@@ -96,59 +98,44 @@ private:
             address.size = static_cast<socklen_t>(from.size());
             addresses_.push_back(address);
         }
-        connect_next();
+        connect();
     }
 
-    void connect_next() {
+    void connect() {
         if (!handler_) return;
-        if (next_ == addresses_.size()) return finish({nullptr, error_, {}});
-
-        const socket_address& address = addresses_[next_++];
-        tried_ = "connecting to " + to_string(address);
-        auto fd = open_socket(address);
-        if (!fd) return on_address_failed(fd.error());
-        if (const error_code error = bind_local(fd->number(), address)) return on_address_failed(error);
-        const bool done = ::connect(fd->number(), address.data(), address.size) == 0;
-        if (!done && errno != EINPROGRESS && errno != EINTR) return on_address_failed(last_error());
-        if (done) return on_connected(std::move(*fd));
-
-        if (const error_code error = assign(descriptor_, std::move(*fd))) return on_address_failed(error);
-        const bool last = next_ == addresses_.size();
-        const steady_time patience = timer_heap::now().steady + options_.address_timeout;
-        timer_->set(last ? deadline_ : std::min(deadline_, patience));
-        descriptor_.async_wait(descriptor::wait_write, [self = shared_from_this(), number = next_](error_code error) {
-            if (self->handler_ && self->next_ == number && error != asio::error::operation_aborted) self->on_writable();
-        });
+        tried_.clear();
+        const auto weak = weak_from_this();  // the race is ours
+        race_ = std::make_shared<address_race>(
+            executor_, *timers_, by_turns(addresses_),
+            race_options{.bind_address = options_.bind_address, .step = options_.address_step},
+            [weak](const socket_address& to, error_code error) {
+                if (const auto self = weak.lock()) self->on_address_failed(to, error);
+            },
+            [weak](unique_fd fd, const socket_address& to) {
+                if (const auto self = weak.lock()) self->on_decided(std::move(fd), to);
+            });
+        race_->run();
     }
 
-    /// Local and remote address must be of one family; the other family's addresses of a name fail then.
-    error_code bind_local(int fd, const socket_address& remote) {
-        if (options_.bind_address.empty() || to_.scheme == scheme::unix_socket) return {};
-        socket_address local;
-        if (!literal_address(options_.bind_address, 0, local)) return asio::error::invalid_argument;
-        if (local.data()->sa_family != remote.data()->sa_family) return asio::error::address_family_not_supported;
-        return ::bind(fd, local.data(), local.size) == 0 ? error_code() : last_error();
+    void on_decided(unique_fd fd, const socket_address& to) {
+        if (!handler_) return;
+        if (fd) return on_connected(std::move(fd), to);
+        finish({nullptr, error_, {}});
     }
 
-    void on_writable() {
-        int number = 0;
-        socklen_t size = sizeof number;
-        unique_fd fd(descriptor_.release());
-        ::getsockopt(fd.number(), SOL_SOCKET, SO_ERROR, &number, &size);
-        if (number != 0) return on_address_failed(error_code(number, boost::system::system_category()));
-        on_connected(std::move(fd));
-    }
-
-    void on_connected(unique_fd fd) {
+    void on_connected(unique_fd fd, const socket_address& to) {
         // a dialed port that is free can be the one that the system picks for our own end
         if (to_.scheme != scheme::unix_socket && is_connected_to_itself(fd.number())) {
-            return on_address_failed(asio::error::connection_refused);
+            return on_connection_failed(to, asio::error::connection_refused);
         }
-        auto made = make_socket_transport(executor_, std::move(fd), to_string(addresses_[next_ - 1]));
-        if (!made) return on_address_failed(made.error());
+        auto made = make_socket_transport(executor_, std::move(fd), to_string(to));
+        if (!made) return on_connection_failed(to, made.error());
         if (!options_.layers) return finish({std::move(*made), {}, {}});
         link_ = options_.layers->wrap(std::move(*made));
-        if (!link_) return on_address_failed(make_error_code(boost::system::errc::not_enough_memory));
+        if (!link_) return on_connection_failed(to, make_error_code(boost::system::errc::not_enough_memory));
+        connected_ = to;
+        tried_ = "connecting to " + to_string(to);
+        if (race_->has_more()) timer_->set(std::min(deadline_, timer_heap::now().steady + options_.address_timeout));
         shake_hands();
     }
 
@@ -162,7 +149,7 @@ private:
         const std::string why = link_->failure();
         link_->close();
         link_.reset();
-        if (error.category() != errc_category() || hung_up) return on_address_failed(error);
+        if (error.category() != errc_category() || hung_up) return on_connection_failed(connected_, error);
         // somebody answered, and what it said would be the same at its other addresses
         detail_ += (detail_.empty() ? "" : "; ") + tried_ + ": " + (why.empty() ? error.message() : why);
         tried_.clear();
@@ -173,21 +160,27 @@ private:
         if (handler_ && link_ && !error) shake_hands();
     }
 
-    void on_address_failed(error_code error) {
+    void on_address_failed(const socket_address& to, error_code error) {
         error_ = error;
-        detail_ += (detail_.empty() ? "" : "; ") + tried_ + ": " + error.message();
+        detail_ += (detail_.empty() ? "" : "; ") + ("connecting to " + to_string(to)) + ": " + error.message();
+    }
+
+    void on_connection_failed(const socket_address& to, error_code error) {
+        on_address_failed(to, error);
         tried_.clear();
-        connect_next();
+        timer_->set(deadline_);
+        race_->run();
     }
 
     void on_timer() {
         if (!handler_) return;
         if (timer_heap::now().steady >= deadline_) {
-            if (tried_.empty() || addresses_.empty()) tried_ = "looking up " + to_.host;
+            if (race_) race_->give_up(asio::error::timed_out);
+            if (addresses_.empty()) tried_ = "looking up " + to_.host;
             return finish({nullptr, asio::error::timed_out, {}});
         }
-        close();  // a handshake that was under way ends with it
-        on_address_failed(asio::error::timed_out);
+        close_link();  // the handshake takes too long
+        on_connection_failed(connected_, asio::error::timed_out);
     }
 
     void fail_later(error_code error) {
@@ -211,12 +204,11 @@ private:
     void stop() noexcept {
         timer_.reset();
         resolver_.cancel();
-        close();
+        if (race_) race_->cancel();
+        close_link();
     }
 
-    void close() noexcept {
-        error_code ignored;
-        descriptor_.close(ignored);
+    void close_link() noexcept {
         if (const auto link = std::exchange(link_, nullptr)) link->close();
     }
 
@@ -226,15 +218,16 @@ private:
     dial_options options_;
     dial_handler handler_;  // empty: finished or cancelled
     resolver resolver_;
-    descriptor descriptor_;
+    std::shared_ptr<timer_heap> timers_;
+    std::shared_ptr<address_race> race_;
     std::unique_ptr<transport> link_;  // during its handshake
     std::unique_ptr<timer> timer_;
     steady_time deadline_{};
     std::vector<socket_address> addresses_;
-    std::size_t next_ = 0;
-    error_code error_;    // of the last address
-    std::string detail_;  // of all that failed
-    std::string tried_;   // what is being done
+    socket_address connected_;                        // during the handshake
+    error_code error_ = asio::error::host_not_found;  // of the address that failed last
+    std::string detail_;                              // of all that failed
+    std::string tried_;                               // what is being done
 };
 
 class socket_dialing final : public dialing {
@@ -250,8 +243,8 @@ private:
 
 std::unique_ptr<dialing> dial_socket(const asio::any_io_executor& executor, const std::shared_ptr<timer_heap>& timers,
                                      const endpoint& to, const dial_options& options, dial_handler handler) {
-    auto made = std::make_shared<attempt>(executor, to, options, std::move(handler));
-    made->start(*timers);
+    auto made = std::make_shared<attempt>(executor, timers, to, options, std::move(handler));
+    made->start();
     return std::make_unique<socket_dialing>(std::move(made));
 }
 

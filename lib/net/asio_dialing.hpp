@@ -1,4 +1,4 @@
-// Connecting to one endpoint: look its name up, then try one address after the other. Private to lib/net.
+// Connecting to one endpoint: look its name up, race its addresses, shake hands. Private to lib/net.
 #pragma once
 
 #include "net/asio_timers.hpp"

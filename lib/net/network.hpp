@@ -15,6 +15,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -43,7 +44,8 @@ public:
 
 struct dial_options {
     std::chrono::milliseconds timeout{10'000};         ///< for all of it
-    std::chrono::milliseconds address_timeout{5'000};  ///< for each address of a name but the last
+    std::chrono::milliseconds address_timeout{5'000};  ///< for the handshakes at each address of a name but the last
+    std::chrono::milliseconds address_step{250};       ///< until the next address of a name is tried, too: RFC 8305 §5
     std::string bind_address = {};                     ///< local address, a literal; empty: the system chooses
     std::shared_ptr<dial_layers> layers = {};          ///< null: a plain socket, of which mqtt and unix are capable
 };
@@ -93,12 +95,14 @@ public:
 
     [[nodiscard]] virtual instant now() const noexcept = 0;
     [[nodiscard]] virtual boost::asio::any_io_executor executor() const noexcept = 0;
+    /// For what is left to chance: jitter, client ids. Not for secrets.
+    [[nodiscard]] virtual std::uint64_t random_seed();
     virtual void post(std::shared_ptr<task> what) = 0;
     [[nodiscard]] virtual std::unique_ptr<timer> make_timer(std::function<void()> on_expiry) = 0;
 
-    /// Resolves, then tries one address after the other, handshakes of the layers included. Errors: what the last address
-    /// failed with; of the resolver; of the layers; timed_out; errc::url_invalid; protocol_not_supported for a scheme
-    /// that needs layers and has none.
+    /// Resolves, then tries the addresses side by side, each a step later, until one is connected; if the handshakes of
+    /// its layers fail, the others go on. Errors: what the address that failed last failed with; of the resolver; of the
+    /// layers; timed_out; errc::url_invalid; protocol_not_supported for a scheme that needs layers and has none.
     [[nodiscard]] virtual std::unique_ptr<dialing> dial(const endpoint& to, const dial_options& options,
                                                         dial_handler handler) = 0;
     /// Host: a literal address, a name (looked up at once, IPv4 preferred) or "*" for all IPv4 and IPv6 addresses.

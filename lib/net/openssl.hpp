@@ -28,6 +28,7 @@ using certificate_ptr = std::unique_ptr<X509, openssl_deleter<X509_free>>;
 using crl_ptr = std::unique_ptr<X509_CRL, openssl_deleter<X509_CRL_free>>;
 using key_ptr = std::unique_ptr<EVP_PKEY, openssl_deleter<EVP_PKEY_free>>;
 using ssl_ptr = std::unique_ptr<SSL, openssl_deleter<SSL_free>>;
+using ssl_session_ptr = std::unique_ptr<SSL_SESSION, openssl_deleter<SSL_SESSION_free>>;
 using ssl_context_ptr = std::unique_ptr<SSL_CTX, openssl_deleter<SSL_CTX_free>>;
 
 /// A BIO that reads \p text, which must outlive it.

@@ -48,7 +48,9 @@ public:
             return true;
         }
         SSL_set_connect_state(ssl_.get());
-        return expect(host_);
+        if (!expect(host_)) return false;
+        if (const auto session = context_->session_for(host_)) (void)SSL_set_session(ssl_.get(), session.get());
+        return true;
     }
 
     io_result handshake() noexcept override {
@@ -134,6 +136,8 @@ public:
                                                                                   : std::string();
     }
 
+    [[nodiscard]] bool is_resumed() const noexcept override { return SSL_session_reused(ssl_.get()) == 1; }
+
     void on_certificate_rejected(int failure, const X509* at) override {
         if (rejection_) return;  // the first reason is the one to tell
         certificate_verdict verdict = explain_verification(failure, at, host_);
@@ -142,6 +146,7 @@ public:
     }
 
     void on_psk_identity(std::string_view identity) override { psk_identity_ = identity; }
+    void on_session(const SSL_SESSION& session) override { context_->keep_session(host_, session); }
 
 private:
     // Who the peer has to be. RFC 6066 §3: an address is no server name.
@@ -208,6 +213,7 @@ private:
             return rejection_;
         }
         const bool in_handshake = SSL_is_init_finished(ssl_.get()) != 1;
+        if (in_handshake) context_->forget_session(host_);  // whatever it was: without it the next one is a full one
         const unsigned long last = ERR_peek_error();
         const int reason = ERR_GET_REASON(last);
         const bool is_alert = ERR_GET_LIB(last) == ERR_LIB_SSL && reason >= SSL_AD_REASON_OFFSET;

@@ -240,6 +240,12 @@ int choose_alpn(SSL* ssl, const unsigned char** out, unsigned char* size, const 
     return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+// Of a client: the server has sent what it takes to resume. 0: we have not kept the reference.
+int on_new_session(SSL* ssl, SSL_SESSION* session) {
+    if (auto* const who = static_cast<tls_callbacks*>(SSL_get_app_data(ssl))) who->on_session(*session);
+    return 0;
+}
+
 std::shared_ptr<openssl_context> make_context(const SSL_METHOD* method, const complaint& fail, error_code& error) {
     ERR_clear_error();
     auto made = std::make_shared<openssl_context>();
@@ -283,6 +289,11 @@ tls_context_result make_tls_client_context(const tls_options& options, std::stri
         made->psk_identity = options.psk_identity;
         made->psk = options.psk;
         SSL_CTX_set_psk_client_callback(&ssl, give_psk);
+    }
+    if (options.resume_sessions && options.crl_file.empty() && options.psk.empty()) {
+        made->keeps_sessions = true;
+        SSL_CTX_set_session_cache_mode(&ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_sess_set_new_cb(&ssl, on_new_session);
     }
     return std::shared_ptr<tls_context>(std::move(made));
 }

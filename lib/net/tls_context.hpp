@@ -5,6 +5,7 @@
 #include "net/tls.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,6 +24,17 @@ public:
     std::string psk_identity;
     std::string psk;
     std::function<std::string(std::string_view)> psk_of;
+
+    // -- sessions of a client that may be resumed, by the name that was verified; tls_sessions.cpp
+
+    bool keeps_sessions = false;
+    /// A session for a connection to \p host, or null.
+    [[nodiscard]] ssl_session_ptr session_for(const std::string& host);
+    void keep_session(const std::string& host, const SSL_SESSION& session);
+    void forget_session(const std::string& host) { sessions_.erase(host); }
+
+private:
+    std::map<std::string, ssl_session_ptr> sessions_;
 };
 
 /// Makes \p who known to the callbacks of a connection.
@@ -30,6 +42,7 @@ class tls_callbacks {
 public:
     virtual void on_certificate_rejected(int failure, const X509* at) = 0;
     virtual void on_psk_identity(std::string_view identity) = 0;
+    virtual void on_session(const SSL_SESSION& session) = 0;
 
 protected:
     ~tls_callbacks() = default;

@@ -79,6 +79,8 @@ public:
     /// Who the peer has proved to be: Common Name of a verified certificate, or identity of a pre-shared key. Known when
     /// the handshake is done.
     [[nodiscard]] virtual std::string peer_identity() const { return {}; }
+    /// True if the handshake has resumed a session of an earlier connection.
+    [[nodiscard]] virtual bool is_resumed() const noexcept { return false; }
 
 protected:
     transport() = default;

@@ -119,6 +119,7 @@ public:
     [[nodiscard]] std::string local_address() const override { return inner_->local_address(); }
     [[nodiscard]] std::string failure() const override { return failure_.empty() ? inner_->failure() : failure_; }
     [[nodiscard]] std::string peer_identity() const override { return inner_->peer_identity(); }
+    [[nodiscard]] bool is_resumed() const noexcept override { return inner_->is_resumed(); }
 
 protected:
     /// The HTTP exchange. Ends with opened(), or with fail() and its error.

@@ -114,6 +114,28 @@ run_result run_to_the_end(world& w, client_options options) {
     return result;
 }
 
+TEST_CASE("transports: a TLS session is resumed by the next connection if that is asked for, and told") {
+    for (const std::string& at : {std::string("mqtts://127.0.0.1:0"), std::string("wss://127.0.0.1:0")}) {
+        for (const bool resumes : {false, true}) {
+            CAPTURE(at);
+            CAPTURE(resumes);
+            world w;
+            client_options options = to(url_of(w.listen(at)));
+            options.tls.resume_sessions = resumes;
+            client c(w.io.get_executor(), std::move(options));
+            for (int run = 0; run != 2; ++run) {
+                bool ended = false;
+                c.async_run([&](error_code error) { ended = !error; });
+                w.await(c.async_publish("t", "x", {.qos = qos::at_least_once}, asio::use_future));
+                REQUIRE(c.connection());
+                CHECK(c.connection()->tls_session_resumed == (resumes && run == 1));
+                w.await(c.async_disconnect(asio::use_future));
+                w.until([&] { return ended; });
+            }
+        }
+    }
+}
+
 TEST_CASE("transports: QoS 0, 1 and 2, empty and large, both ways, over each of them") {
     std::string folder = "/tmp/martlet_e2e_XXXXXX";
     REQUIRE(::mkdtemp(folder.data()) != nullptr);
