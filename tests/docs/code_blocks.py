@@ -35,6 +35,7 @@ PREAMBLE = """#include <martlet/accounts.hpp>
 #include <martlet/martlet.hpp>
 #include <martlet/scram.hpp>
 #include <martlet/sqlite_store.hpp>
+#include <martlet/testing.hpp>
 #include <martlet/tls.hpp>
 #include <boost/asio.hpp>
 #include <iostream>

@@ -70,7 +70,7 @@ TEST_CASE("virtual_network: a message at each QoS takes the links' delay, and no
         c.async_publish("t", std::to_string(static_cast<int>(level)), {.qos = level}, asio::detached);
     }
     REQUIRE(w.net.run_until([&] { return got.size() == 3; }));
-    CHECK(w.net.elapsed() - before == 40ms);  // at QoS 2 the broker hands on what PUBREL has released
+    CHECK(w.net.elapsed() - before == 20ms);  // there and back; at QoS 2 the rest of the handshake goes on
     w.net.advance(1h);
     CHECK(c.statistics().connects == 1);
 }
@@ -110,8 +110,8 @@ TEST_CASE("virtual_network: a server that is away for a day; the client's delays
 }
 
 TEST_CASE("virtual_network: an exchange at QoS 2 that breaks at each of its bytes delivers once") {
-    std::uint64_t bytes = 1;
-    for (std::uint64_t at = 0; at < bytes; ++at) {
+    std::uint64_t at = 0;
+    for (bool has_broken = true; has_broken; ++at) {
         CAPTURE(at);
         world w;
         client publisher(w.io, options("pub"));
@@ -126,7 +126,6 @@ TEST_CASE("virtual_network: an exchange at QoS 2 that breaks at each of its byte
             collect(all, got);
         });
         REQUIRE(w.net.run_until([&] { return all.is_open() && publisher.statistics().connected; }));
-        const auto begin = w.net.bytes_carried();
         w.net.cut_after(at);
         bool is_delivered = false;
         publisher.async_publish("t", "x", {.qos = qos::exactly_once}, [&](error_code error, publish_result) {
@@ -136,11 +135,11 @@ TEST_CASE("virtual_network: an exchange at QoS 2 that breaks at each of its byte
         REQUIRE(w.net.run_until([&] { return is_delivered && !got.empty(); }));
         w.net.advance(10min);
         CHECK(got == std::vector<std::string>{"x"});
-        if (at == 0) bytes = w.net.bytes_carried() - begin;  // with the reconnect: some more than an exchange
         const auto connects = publisher.statistics().connects + subscriber.statistics().connects;
-        CHECK(connects == 3);  // one link broke
+        CHECK(connects <= 3);
+        has_broken = connects == 3;  // or all has been carried
     }
-    CHECK(bytes > 50);
+    CHECK(at > 50);
 }
 
 TEST_CASE("virtual_network: the same seed, the same story") {
