@@ -173,7 +173,8 @@ int main(int count, char** arguments) {
     connect(self);
     say("started");
     if (role == "publish") publish(self, arguments[5], qos);
-    if (MQTTClient_subscribe(self.client, arguments[5], qos) != MQTTCLIENT_SUCCESS) fail("subscribe");
+    while (MQTTClient_subscribe(self.client, arguments[5], qos) != MQTTCLIENT_SUCCESS)
+        connect(self);
     say("subscribed");
     for (;;) {
         self.is_lost.wait(false);

@@ -1,6 +1,8 @@
 #include "trace_lines.hpp"
 
+#include <cstdlib>
 #include <fstream>
+#include <map>
 #include <set>
 #include <string_view>
 
@@ -56,13 +58,22 @@ bool is_sent_again_after_pubrel(const std::vector<std::string>& lines) {
     return false;
 }
 
-bool is_acknowledged_to_publisher(const std::vector<std::string>& lines) {
-    for (const auto& line : lines) {
+std::set<std::int64_t> acknowledged_messages(const std::string& file) {
+    std::set<std::int64_t> found;
+    std::map<std::string, std::int64_t, std::less<>> message_of_id;
+    std::ifstream in(file);
+    for (std::string line; std::getline(in, line);) {
+        const auto id = field(line, " id=");
+        if (line.find(" sent PUBLISH ") != std::string::npos) {
+            message_of_id.insert_or_assign(std::string(id), std::atoll(std::string(field(line, " payload=")).c_str()));
+            continue;
+        }
         const bool is_answer =
             line.find(" received PUBACK ") != std::string::npos || line.find(" received PUBREC ") != std::string::npos;
-        if (is_answer && line.ends_with(" reason=Success")) return true;
+        if (!is_answer || !line.ends_with(" reason=Success")) continue;
+        if (const auto at = message_of_id.find(id); at != message_of_id.end()) found.insert(at->second);
     }
-    return false;
+    return found;
 }
 
 }  // namespace martlet::crash

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@ namespace martlet::crash {
 /// not [MQTT-4.3.3-6]: who has forgotten the id by then, as it may, cannot know that the message is not a new one.
 [[nodiscard]] bool is_sent_again_after_pubrel(const std::vector<std::string>& lines_of_subscriber);
 
-/// True if a publisher's lines show that the broker took the message over.
-[[nodiscard]] bool is_acknowledged_to_publisher(const std::vector<std::string>& lines_of_publisher);
+/// The messages of a publisher's file that the broker has taken over: PUBACK or PUBREC came for them.
+[[nodiscard]] std::set<std::int64_t> acknowledged_messages(const std::string& file);
 
 }  // namespace martlet::crash
