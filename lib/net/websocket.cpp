@@ -1,10 +1,11 @@
 // WebSocket as a transport. Nothing is buffered per connection once the upgrade is done: input is unwrapped where it was
-// read, a server's output leaves from where it stands with a head in front, and a client's is masked through a buffer of
-// the thread. What one write_some() takes is one frame.
+// read; a server's output leaves packet by packet, large ones from where they stand, small ones through a buffer of the
+// thread; a client's is masked through that buffer, and what one write_some() takes is one frame.
 //
 //   upgrading ──► open ── close frame, fault ──► over
 #include "net/websocket.hpp"
 
+#include "net/packet_cursor.hpp"
 #include "net/websocket_frames.hpp"
 #include "net/websocket_upgrade.hpp"
 
@@ -22,8 +23,10 @@ namespace asio = boost::asio;
 
 namespace {
 
-// A frame of a client at most: its masked copy waits in memory while the socket is full.
-constexpr std::size_t masked_size_max = 64 * 1024;
+// What is copied for one write at most: it waits in memory while the socket is full.
+constexpr std::size_t copied_size_max = 64 * 1024;
+// A server's packets above this are not copied.
+constexpr std::size_t packed_size_max = 4 * 1024;
 
 // Unpredictable, RFC 6455 §10.3; from a supply, because a system call per frame would cost more than the frame.
 template <std::size_t N>
@@ -88,7 +91,7 @@ public:
             if (const io_result opening = handshake(); opening.error) return opening;
         }
         if (error_) return {0, error_};
-        const io_result put = is_server_ ? write_plain(from) : write_masked(from);
+        const io_result put = is_server_ ? write_packets(from) : write_masked(from);
         if (!controls_.empty()) write_controls();
         return put;
     }
@@ -243,17 +246,56 @@ private:
 
     // -- data frames
 
-    // A server's: a head in front of the bytes as they are.
-    io_result write_plain(std::span<const std::string_view> from) noexcept {
-        if (frame_left_ == 0) {
+    // A server's: every packet has a frame of its own. MQTT does not ask for it [MQTT-6.0.0-2], but Paho C handles the
+    // first packet of a frame only, and the others when it hears from us again.
+    io_result write_packets(std::span<const std::string_view> from) noexcept {
+        if (frame_left_ == 0 && promised_ == 0) {
             if (const io_result put = begin_frame(); put.error) return put;
-            const auto parts = from.first(std::min(from.size(), gather_max - 1));
-            for (const std::string_view part : parts)
-                frame_left_ += part.size();
-            if (frame_left_ == 0) return {};
-            std::array<char, frame_head_max> head;
-            own_.assign(head.data(), write_frame_head(head, opcode::binary, frame_left_, nullptr));
+            if (!pack(from) && !begin_packet(from)) return {};
         }
+        if (frame_left_ != 0) return write_frame(from);
+        const io_result put = write_own();
+        return {put.error ? 0 : std::exchange(promised_, 0), put.error, put.wait_for};
+    }
+
+    // Small packets that are whole, each with its head; false if the first one is not such a packet.
+    bool pack(std::span<const std::string_view> from) {
+        static thread_local std::string packed;
+        packed.clear();
+        packet_cursor at{from};
+        at.skip(0);
+        std::size_t left = 0;
+        for (const std::string_view part : from)
+            left += part.size();
+        for (;;) {
+            const std::size_t size = packet_size(at);
+            if (size == 0 || size > packed_size_max || size > left) break;
+            if (packed.size() + frame_head_max + size > copied_size_max) break;
+            std::array<char, frame_head_max> head;
+            packed.append(head.data(), write_frame_head(head, opcode::binary, size, nullptr));
+            at.copy(packed, size);
+            promised_ += size;
+            left -= size;
+        }
+        if (promised_ != 0) write_copied(packed);
+        return promised_ != 0;
+    }
+
+    // The frame of a large packet, or of what is no packet; false if there is nothing to send.
+    bool begin_packet(std::span<const std::string_view> from) {
+        frame_left_ = packet_size({from});
+        if (frame_left_ == 0) {
+            for (const std::string_view part : from)
+                frame_left_ += part.size();
+        }
+        if (frame_left_ == 0) return false;
+        std::array<char, frame_head_max> head;
+        own_.assign(head.data(), write_frame_head(head, opcode::binary, frame_left_, nullptr));
+        return true;
+    }
+
+    // More of the frame that has begun, its head first.
+    io_result write_frame(std::span<const std::string_view> from) noexcept {
         std::array<std::string_view, gather_max> parts;
         std::size_t count = 0;
         const std::size_t head_left = own_.size() - own_written_;
@@ -276,25 +318,31 @@ private:
         return put;
     }
 
+    // Most frames leave whole, and then nothing is kept.
+    void write_copied(std::string_view frames) {
+        const std::array<std::string_view, 1> whole{frames};
+        const io_result put = inner_->write_some(whole);
+        own_ = frames.substr(put.bytes);
+        own_written_ = 0;
+    }
+
     // A client's: masked into the thread's buffer; what the layer below does not take is kept, and counts as written when
     // it is gone: the caller comes again with the same bytes.
     io_result write_masked(std::span<const std::string_view> from) noexcept {
         std::size_t total = 0;
-        std::size_t part = 0;
-        std::size_t offset = 0;
+        packet_cursor at{from};
         for (;;) {
             if (promised_ == 0) {
                 if (io_result put = begin_frame(); put.error) {
                     put.bytes = total;
                     return put;
                 }
-                if (!mask(from, part, offset)) return {total, {}};
+                if (!mask(at)) return {total, {}};
             }
             io_result put = write_own();
             if (!put.error) {
                 total += promised_;
-                for (offset += std::exchange(promised_, 0); part != from.size() && offset >= from[part].size(); ++part)
-                    offset -= from[part].size();
+                at.skip(std::exchange(promised_, 0));
                 continue;
             }
             put.bytes = total;
@@ -303,11 +351,11 @@ private:
     }
 
     // The next frame into own_; false if there is nothing to send.
-    bool mask(std::span<const std::string_view> from, std::size_t part, std::size_t offset) {
+    bool mask(packet_cursor at) {
         static thread_local std::string masked;
         masked.assign(frame_head_max, '\0');
-        for (; part != from.size() && masked.size() - frame_head_max != masked_size_max; ++part, offset = 0)
-            masked += from[part].substr(offset, masked_size_max - (masked.size() - frame_head_max));
+        for (; at.part != at.from.size() && masked.size() - frame_head_max != copied_size_max; ++at.part, at.offset = 0)
+            masked += at.from[at.part].substr(at.offset, copied_size_max - (masked.size() - frame_head_max));
         promised_ = masked.size() - frame_head_max;
         if (promised_ == 0) return false;
 
@@ -319,11 +367,7 @@ private:
         const std::size_t begin = frame_head_max - head_size;
         std::memcpy(masked.data() + begin, head.data(), head_size);
 
-        // most frames leave whole, and then nothing is kept
-        const std::array<std::string_view, 1> whole{std::string_view(masked).substr(begin)};
-        const io_result put = inner_->write_some(whole);
-        own_ = masked.substr(begin + put.bytes);
-        own_written_ = 0;
+        write_copied(std::string_view(masked).substr(begin));
         return true;
     }
 
@@ -341,7 +385,7 @@ private:
     std::size_t own_written_ = 0;
     std::string controls_;          // a control frame that waits for its turn
     std::uint64_t frame_left_ = 0;  // of a server's frame: payload that its head has announced
-    std::size_t promised_ = 0;      // of a client's frame: payload that is in own_
+    std::size_t promised_ = 0;      // payload of copied frames: counts as written when own_ is gone
     std::weak_ptr<write_wait> write_wait_;
     std::string failure_;
     error_code error_;

@@ -73,6 +73,23 @@ std::string client_frame(opcode what, std::string_view payload) {
     return out;
 }
 
+// Something with the outline of an MQTT packet.
+std::string packet(std::string_view payload) {
+    std::string out = "0";
+    std::size_t length = payload.size();
+    do {
+        out += static_cast<char>((length & 127) | (length >= 128 ? 128 : 0));
+        length >>= 7;
+    } while (length != 0);
+    return out.append(payload);
+}
+
+std::string server_frame(std::string_view payload) {
+    std::array<char, frame_head_max> head;
+    std::string out(head.data(), write_frame_head(head, opcode::binary, payload.size(), nullptr));
+    return out.append(payload);
+}
+
 void echo(end& e) {
     e.on_data = [&e](std::string_view bytes) {
         e.out.append(bytes);
@@ -85,7 +102,7 @@ TEST_CASE("websocket: large payloads both ways at once come as they were") {
     loop l;
     webbed w(l);
     echo(w.server);
-    const std::string sent = noise(3'000'000);
+    const std::string sent = packet(noise(3'000'000));                              // comes back
     REQUIRE(w.client.io->link().write_some({}).error == asio::error::would_block);  // not before the upgrade
     bool opened = false;
     w.server.on_turn = [&] {
@@ -114,32 +131,69 @@ TEST_CASE("websocket: shared payloads among small pieces keep their order, also 
         receiver.io->pause_reading();
         std::string expected;
         for (unsigned i = 0; i != 400; ++i) {
-            const std::string small = noise(i + 1, i);
             const std::string large = noise(core::output::share_size_min + 137 * i, i);
+            const std::string whole = packet(std::string(i + 1, 'h') + large);
+            const std::string small = whole.substr(0, whole.size() - large.size());
             sender.out.append(small);
             sender.out.append_payload(core::outgoing_message::create("t", large, qos::at_most_once, false));
             expected += small + large;
         }
         sender.io->flush();
         CHECK(sender.io->is_write_blocked());
-        sender.out.append("the end");
-        expected += "the end";
+        sender.out.append(packet("the end"));
+        expected += packet("the end");
         receiver.io->resume_reading();
         l.until([&] { return receiver.received.size() >= expected.size(); });
         CHECK((receiver.received == expected));
     }
 }
 
-TEST_CASE("websocket: one write is one frame, and a server does not mask") {
+TEST_CASE("websocket: a server's packets have a frame each, and it does not mask") {
     loop l;
     raw_client r(l);
     r.upgrade();
-    for (int i = 0; i != 10; ++i)
-        r.server.out.append("0123456789");
+    std::string expected;
+    for (const std::size_t size : {0u, 10u, 127u, 128u, 5'000u, 1u, 100'000u, 2u, 3u}) {
+        const std::string one = packet(noise(size));
+        r.server.out.append(one);
+        expected += server_frame(one);
+    }
+    // a payload that is shared stands in a buffer of its own
+    const std::string large = noise(core::output::share_size_min + 1);
+    const std::string head = packet(large).substr(0, 3);
+    r.server.out.append(head);
+    r.server.out.append_payload(core::outgoing_message::create("t", large, qos::at_most_once, false));
+    expected += server_frame(head + large);
     r.server.io->flush();
-    l.until([&] { return r.peer.received.size() >= 102; });
-    CHECK(r.peer.received.substr(0, 2) == "\x82\x64");
-    CHECK(r.peer.received.size() == 102);
+    l.until([&] { return r.peer.received.size() >= expected.size(); });
+    CHECK((r.peer.received == expected));
+}
+
+TEST_CASE("websocket: packets of a server are not torn when the socket is full") {
+    loop l;
+    raw_client r(l);
+    r.upgrade();
+    r.peer.io->pause_reading();
+    std::string expected;
+    for (unsigned i = 0; i != 100'000; ++i) {
+        const std::string one = packet(noise(i % 200, i));
+        r.server.out.append(one);
+        expected += server_frame(one);
+    }
+    r.server.io->flush();
+    CHECK(r.server.io->is_write_blocked());
+    r.peer.io->resume_reading();
+    l.until([&] { return r.peer.received.size() >= expected.size(); });
+    CHECK((r.peer.received == expected));
+}
+
+TEST_CASE("websocket: what a server writes that is no packet is one frame") {
+    loop l;
+    raw_client r(l);
+    r.upgrade();
+    r.server.send("0\xff\xff\xff\xff\xff");
+    l.until([&] { return r.peer.received.size() >= 8; });
+    CHECK(r.peer.received == server_frame("0\xff\xff\xff\xff\xff"));
 }
 
 TEST_CASE("websocket: frames that come with the request are not lost") {
@@ -183,7 +237,7 @@ TEST_CASE("websocket: many pings while the socket is full cost one answer, betwe
     raw_client r(l);
     r.upgrade();
     r.peer.io->pause_reading();
-    const std::string much = noise(8'000'000);
+    const std::string much = packet(noise(8'000'000));
     r.server.send(much);
     CHECK(r.server.io->is_write_blocked());
     std::string pings;
@@ -232,7 +286,7 @@ TEST_CASE("websocket: a graceful close delivers everything, and both ends see an
         w.server.received.clear();
         end& leaver = from_server ? w.server : w.client;
         end& other = from_server ? w.client : w.server;
-        const std::string sent = noise(500'000);
+        const std::string sent = packet(noise(500'000));
         leaver.send(sent);
         leaver.io->close_after_flush();
         l.until([&] { return other.closed.has_value(); });
