@@ -9,6 +9,16 @@
 
 namespace martlet::broker_impl {
 
+namespace {
+
+// A certificate's name, or a key's, becomes a user's: what no CONNECT could say, or a right could take for a wildcard, is
+// none.
+bool is_user_name(std::string_view identity) noexcept {
+    return is_valid_utf8_string(identity) && identity.find_first_of("+#") == std::string_view::npos;
+}
+
+}  // namespace
+
 void peer::on_connect(const packets::connect& packet) {
     connecting_ = std::make_unique<connect_data>();
     connect_data& wanted = *connecting_;
@@ -40,6 +50,7 @@ void peer::on_connect(const packets::connect& packet) {
 
     if (info_.identity_is_user_name && authentication_method_.empty()) {
         if (info_.identity.empty()) return refuse(reason_code::not_authorized, "a client certificate is needed");
+        if (!is_user_name(info_.identity)) return refuse(reason_code::not_authorized, "not the name of a user");
         wanted.user_name = info_.identity;
         return grant({});
     }

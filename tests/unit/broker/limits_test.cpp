@@ -231,3 +231,19 @@ TEST_CASE("sys_topics: mosquitto's names, retained, told again only when they ch
     CHECK(values["$SYS/broker/publish/messages/received"] == "1");
     CHECK(values["$SYS/broker/publish/bytes/received"] == "5");
 }
+
+TEST_CASE("limits: the name in a client certificate has to be one that a user could have") {
+    world w;
+    const auto connect = [&](std::string identity) {
+        wire_client c(w, protocol_version::v5, peer_info{"test:1", true, std::move(identity), true});
+        return c.connect("device").reason;
+    };
+    CHECK(connect("pump 7") == reason_code::success);
+    CHECK(connect("m\xc3\xbcller") == reason_code::success);
+    CHECK(connect("") == reason_code::not_authorized);
+    CHECK(connect("a/+") == reason_code::not_authorized);
+    CHECK(connect("#") == reason_code::not_authorized);
+    CHECK(connect(std::string("root\0.evil", 10)) == reason_code::not_authorized);
+    CHECK(connect("\xc0\xafroot") == reason_code::not_authorized);
+    CHECK(connect("\xed\xa0\x80") == reason_code::not_authorized);
+}

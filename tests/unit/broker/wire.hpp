@@ -65,7 +65,9 @@ private:
 class wire_client {
 public:
     wire_client(world& in, protocol_version version, bool local = true)
-        : version_(version), world_(in), id_(in.engine.peer_opened({"test:1", local}, this, in.now)) {}
+        : wire_client(in, version, peer_info{"test:1", local}) {}
+    wire_client(world& in, protocol_version version, peer_info who)
+        : version_(version), world_(in), id_(in.engine.peer_opened(std::move(who), this, in.now)) {}
     wire_client(const wire_client&) = delete;
     wire_client& operator=(const wire_client&) = delete;
     ~wire_client() { drop(); }
