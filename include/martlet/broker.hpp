@@ -26,6 +26,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace martlet {
 
@@ -85,6 +86,9 @@ public:
 
     /// The port of the first TCP listener; 0 if there is none.
     [[nodiscard]] std::uint16_t port() const noexcept;
+
+    /// Where it listens, in the order of listen(), with the ports that were chosen.
+    [[nodiscard]] std::vector<endpoint> listeners() const;
 
     /// Stops gracefully: listens no more, tells MQTT 5 clients Server shutting down (0x8B), keeps their sessions, and
     /// completes when all connections are closed; that takes at most a few seconds. Handler: void().

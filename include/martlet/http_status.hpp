@@ -1,5 +1,6 @@
 // What a broker does, over HTTP on a loopback port: a page for people (/), a JSON object (/status.json) and Prometheus'
-// text format (/metrics). Read only; the page needs nothing from elsewhere.
+// text format (/metrics). Read only; the page needs nothing from elsewhere. It is also an MQTT client, of a WebSocket
+// listener of the broker (/listeners.json), with the rights of whom one signs in as.
 #pragma once
 
 #include <martlet/broker.hpp>

@@ -142,6 +142,13 @@ public:
         return 0;
     }
 
+    [[nodiscard]] std::vector<endpoint> listeners() const {
+        std::vector<endpoint> all;
+        for (const auto& one : listeners_)
+            all.push_back(one.accepting->local());
+        return all;
+    }
+
     void stop(std::function<void()> done) {
         if (done) stopped_.push_back(std::move(done));
         if (!stopping_) {
@@ -372,6 +379,8 @@ error_code broker::reload_tls(std::string* detail) { return impl_->reload_tls(de
 void broker::when_loaded(std::function<void()> done) { impl_->when_loaded(std::move(done)); }
 
 std::uint16_t broker::port() const noexcept { return impl_->port(); }
+
+std::vector<endpoint> broker::listeners() const { return impl_->listeners(); }
 
 void broker::stop(std::function<void()> done) { impl_->stop(std::move(done)); }
 

@@ -1,4 +1,5 @@
-// The status page: plots what /status.json says once a second. No resource from elsewhere; light and dark.
+// The status page: plots what /status.json says once a second. No resource from elsewhere; light and dark. Served as
+// status_page, page_client (http_client_page.hpp), page_plots.
 #pragma once
 
 #include <string_view>
@@ -19,6 +20,11 @@ table { border-collapse: collapse; margin-top: 1.5rem; width: 100%; }
 td { padding: .15rem .5rem; border-bottom: 1px solid var(--grid); } td + td { text-align: right; font-variant-numeric: tabular-nums; }
 .key { font-size: .85rem; } .a { color: var(--line); } .b { color: var(--second); }
 #state { font-weight: 400; opacity: .7; }
+form { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; margin: .5rem 0; }
+input, select, button { font: inherit; padding: .15rem .4rem; } input { flex: 1 1 8rem; min-width: 5rem; }
+h2.client { margin-top: 1.8rem; } fieldset { border: 0; margin: 0; padding: 0; }
+#log { height: 12rem; overflow-y: auto; border: 1px solid var(--grid); padding: .3rem .5rem; font: 13px/1.5 ui-monospace, monospace;
+  white-space: pre-wrap; overflow-wrap: anywhere; }
 </style>
 <h1>martlet broker <span id="state">connecting</span></h1>
 <div class="plots">
@@ -28,7 +34,9 @@ td { padding: .15rem .5rem; border-bottom: 1px solid var(--grid); } td + td { te
 <div><h2>Waiting messages <span class="key"><span class="a">queued</span></span></h2><canvas id="queued"></canvas></div>
 </div>
 <table id="values"></table>
-<script>
+)html";
+
+inline constexpr std::string_view page_plots = R"html(<script>
 "use strict";
 const seconds = 120, series = { clients: [], messages: [], bytes: [], queued: [] };
 let last = null, lastAt = 0;

@@ -1,3 +1,4 @@
+#include "broker/http_client_page.hpp"
 #include "broker/http_page.hpp"
 
 #include <martlet/http_status.hpp>
@@ -69,6 +70,23 @@ bool is_this_machine(std::string_view host) {
     return host == "localhost" || host == "127.0.0.1";
 }
 
+// Where a page can connect to: {"websockets":["ws://127.0.0.1:8080/mqtt"]}. The path of a listener is an option of who
+// started the broker, but the text is JSON in any case.
+std::string websockets_of(const broker& of) {
+    std::string out = "{\"websockets\":[";
+    for (const endpoint& where : of.listeners()) {
+        if (where.scheme != scheme::ws && where.scheme != scheme::wss) continue;
+        if (out.back() != '[') out += ',';
+        out += '"';
+        for (const char c : to_string(where)) {
+            if (c == '"' || c == '\\') out += '\\';
+            out += static_cast<unsigned char>(c) < ' ' ? '?' : c;
+        }
+        out += '"';
+    }
+    return out + "]}\n";
+}
+
 using response = http::response<http::string_body>;
 
 response answer(const http::request<http::empty_body>& request, const broker& of) {
@@ -77,7 +95,8 @@ response answer(const http::request<http::empty_body>& request, const broker& of
     out.set(http::field::x_frame_options, "DENY");
     out.set("X-Content-Type-Options", "nosniff");
     out.set("Content-Security-Policy",
-            "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'");
+            "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self' "
+            "ws://localhost:* wss://localhost:* ws://127.0.0.1:* wss://127.0.0.1:*");
     out.keep_alive(request.keep_alive());
     const auto fail = [&](http::status status, std::string text) {
         out.result(status);
@@ -94,15 +113,18 @@ response answer(const http::request<http::empty_body>& request, const broker& of
         fail(http::status::method_not_allowed, "GET and HEAD only\n");
     } else if (path == "/") {
         out.set(http::field::content_type, "text/html; charset=utf-8");
-        out.body() = broker_impl::status_page;
+        out.body().append(broker_impl::status_page).append(broker_impl::page_client).append(broker_impl::page_plots);
     } else if (path == "/status.json") {
         out.set(http::field::content_type, "application/json");
         out.body() = to_json(of.statistics());
+    } else if (path == "/listeners.json") {
+        out.set(http::field::content_type, "application/json");
+        out.body() = websockets_of(of);
     } else if (path == "/metrics") {
         out.set(http::field::content_type, "text/plain; version=0.0.4; charset=utf-8");
         out.body() = to_prometheus(of.statistics());
     } else {
-        fail(http::status::not_found, "There are /, /status.json and /metrics\n");
+        fail(http::status::not_found, "There are /, /status.json, /listeners.json and /metrics\n");
     }
     out.prepare_payload();
     if (request.method() == http::verb::head) out.body().clear();

@@ -1,5 +1,6 @@
 // The status page over real HTTP: what is served, to whom, and what is refused.
 #include <martlet/http_status.hpp>
+#include <martlet/websocket.hpp>
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
@@ -56,6 +57,8 @@ TEST_CASE("http_status: page, JSON and Prometheus' text") {
     CHECK(has(page, "text/html"));
     CHECK(has(page, "default-src 'none'"));
     CHECK(has(page, "<title>martlet broker</title>"));
+    CHECK(has(page, "new WebSocket("));
+    CHECK(page.ends_with("</html>\n"));
     CHECK_FALSE(has(page, "http://"));  // nothing from elsewhere
     CHECK_FALSE(has(page, "https://"));
 
@@ -63,6 +66,14 @@ TEST_CASE("http_status: page, JSON and Prometheus' text") {
     CHECK(has(json, "application/json"));
     CHECK(has(json, "\r\n\r\n{\"connections\":0,\"sessions\":0,"));
     CHECK(json.ends_with("}\n"));
+
+    CHECK(w.get("/listeners.json").ends_with("\r\n\r\n{\"websockets\":[]}\n"));
+    if (has_websocket()) {
+        const endpoint where = w.served.listen("ws://127.0.0.1:0/mqtt").value();
+        REQUIRE(w.served.listen("mqtt://127.0.0.1:0").has_value());
+        CHECK(has(w.get("/listeners.json"),
+                  "{\"websockets\":[\"ws://127.0.0.1:" + std::to_string(where.port) + "/mqtt\"]}\n"));
+    }
 
     const std::string metrics = w.get("/metrics");
     CHECK(has(metrics, "# TYPE martlet_broker_connections gauge\nmartlet_broker_connections 0\n"));
