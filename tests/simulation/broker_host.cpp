@@ -9,6 +9,7 @@ namespace martlet::simulation {
 void world::start_broker() {
     ++broker_life_;
     broker_is_up_ = true;
+    if (tracing_ && broker_life_ > 1) trace("broker is back");
     broker_timer_at_ = -1;
     if (broker_life_ == 1 && what_.tiny_windows) {
         broker_options_.receive_maximum = static_cast<std::uint16_t>(random_.between(1, 5));
@@ -43,12 +44,12 @@ void world::crash_broker() {
     retained_.on_crash(now_);
     for (auto& [name, watch] : sessions_)
         watch.on_crash(now_);
-    if (tracing_) chart_ += "            broker crashes\n";
+    if (tracing_) trace("broker crashes");
     broker_disk_.crash(random_.below(broker_disk_.pending() + 1));
     for (std::uint32_t number = 0; number != links_.size(); ++number) {
         link& l = links_[number];
         l.peer.reset();
-        l.is_over = true;
+        if (!std::exchange(l.is_over, true) && clients_[l.client].at_broker == number) note_unanswered(l);
         if (l.broker_end_open) {
             l.broker_end_open = false;
             break_link(number);

@@ -127,6 +127,11 @@ void delivery_ledger::subscribed(std::size_t subscriber, qos granted) {
     readers_[subscriber].granted = granted;
 }
 
+bool delivery_ledger::is_subscribed(std::size_t subscriber) const {
+    const auto found = readers_.find(subscriber);
+    return found != readers_.end() && found->second.active;
+}
+
 void delivery_ledger::session_lost(std::size_t subscriber, bool unseen) {
     readers_[subscriber].may_hide = unseen;
     readers_[subscriber].active = false;

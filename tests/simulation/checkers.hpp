@@ -117,6 +117,8 @@ public:
     /// If it could not see that (`unseen`), ids of the lost session may hide QoS 2 messages of the new one: MQTT has no
     /// means against it.
     void session_lost(std::size_t subscriber, bool unseen);
+    /// True from a SUBACK on until the session is lost.
+    [[nodiscard]] bool is_subscribed(std::size_t subscriber) const;
     void on_broker_crash() noexcept { broker_crashed_ = true; }
 
     /// At the end, when nothing moves any more.

@@ -56,6 +56,7 @@ void world::start_client(std::uint32_t i) {
     }
     ++c.life;
     c.up = true;
+    if (tracing_ && c.life > 1) trace(c.name + " is back");
     c.reading = true;
     c.link = ~0u;
     c.timer_at = -1;
@@ -89,6 +90,7 @@ void world::crash_client(std::uint32_t i) {
     if (!c.up) return;
     ++faults_;
     c.up = false;
+    if (tracing_) trace(c.name + " crashes");
     c.storage.crash(random_.below(c.storage.pending() + 1));
     std::erase_if(c.open, [&](const auto& entry) {
         // Nothing of it has left if it was not stored: it is gone with the process. (Or its PUBREC came: delivered.)
@@ -225,18 +227,36 @@ void world::publish(std::uint32_t i) {
     if (c.published == c.to_publish) return;
     schedule(now_ + static_cast<sim_time>(random_.between(1'000, 200'000)), event_kind::publish, i);
     if (!c.up) return;
-    const std::uint64_t sequence = ++c.published;
     auto quality = static_cast<qos>(random_.below(3));
     const bool retain = what_.retained && random_.chance(30);
-    const std::string topic = (retain ? "r/" : "s/") + std::to_string(i);
-    c.engine->set_time(present());
     if (retain && random_.chance(20)) {  // deletes; nothing tells two of them apart, so at QoS 2 none could be missed
+        ++c.published;
         quality = martlet::min(quality, qos::at_least_once);
         bool at_once = false;
-        core::outgoing empty{core::outgoing_message::create(topic, {}, quality, true), {}, 0, quality, true};
+        core::outgoing empty{
+            core::outgoing_message::create("r/" + std::to_string(i), {}, quality, true), {}, 0, quality, true};
+        c.engine->set_time(present());
         (void)c.engine->publish(std::move(empty), at_once);
         return settle_client(i);
     }
+    submit(i, quality, retain);
+}
+
+// When all is quiet one more of each publisher: a subscription that got lost unnoticed would miss it.
+void world::publish_last() {
+    if (tracing_) trace("the last messages");
+    for (std::uint32_t i = 0; i != clients_.size(); ++i) {
+        if (is_subscriber(i)) continue;
+        ++clients_[i].to_publish;
+        submit(i, random_.chance(50) ? qos::at_least_once : qos::exactly_once, false);
+    }
+}
+
+void world::submit(std::uint32_t i, qos quality, bool retain) {
+    client_host& c = clients_[i];
+    const std::uint64_t sequence = ++c.published;
+    const std::string topic = (retain ? "r/" : "s/") + std::to_string(i);
+    c.engine->set_time(present());
     std::string payload = "p" + std::to_string(i) + "/" + std::to_string(sequence);
     const core::token token = c.next_token++;
     core::outgoing what{core::outgoing_message::create(topic, payload, quality, retain), {}, token, quality, retain};

@@ -30,7 +30,7 @@ void world::inject() {
             ++faults_;
             if (random_.chance(60)) links_[c.link].up.silent = true;
             if (random_.chance(60)) links_[c.link].down.silent = true;
-            if (tracing_) chart_ += "            " + c.name + " ──…── broker falls silent\n";
+            if (tracing_) trace(c.name + " ──…── broker falls silent");
             return;
         case kind::client: return crash_client(i);
         case kind::broker: return crash_broker();
@@ -39,6 +39,7 @@ void world::inject() {
             if (!is_subscriber(i)) return;
             ++faults_;
             c.away_until = now_ + static_cast<sim_time>(random_.between(100'000, 4'000'000));
+            if (tracing_) trace(c.name + " stays away");
             if (c.link != ~0u) break_link(c.link);
             return;
         case kind::farewell:
@@ -56,7 +57,7 @@ void world::move_client(std::uint32_t i) {
     client_host& c = clients_[i];
     if (!c.up || c.link == ~0u) return;
     ++faults_;
-    if (tracing_) chart_ += "            " + c.name + " moves\n";
+    if (tracing_) trace(c.name + " moves");
     const std::uint32_t number = std::exchange(c.link, ~0u);
     link& l = links_[number];
     l.client_end_open = false;
@@ -70,6 +71,7 @@ void world::move_client(std::uint32_t i) {
 
 void world::heal() {
     healed_ = true;
+    if (tracing_) trace("no more faults");
     for (link& l : links_) {
         // What fell silent stays so until an end notices: that, too, has to come to a good end.
         l.up.capacity = l.down.capacity = 64 * 1024;

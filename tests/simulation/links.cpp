@@ -107,7 +107,9 @@ void world::on_connect(std::uint32_t number, const packets::connect& packet) {
     const bool v5 = packet.version == protocol_version::v5;
     const std::uint32_t expiry =
         v5 ? packet.properties.session_expiry_interval.value_or(0) : (packet.clean_start ? 0 : 0xFFFF'FFFF);
-    sessions_.at(c.name).on_connect(packet.clean_start, expiry, now_);
+    session_watch& session = sessions_.at(c.name);
+    session.on_connect(packet.clean_start, expiry, now_);
+    links_[number].may_be_new = session.may_be_new();
     if (packet.will) wills_.on_connect(links_[number].client, now_);
 }
 
@@ -152,8 +154,15 @@ void world::on_arrived_down(std::uint32_t number, const packet& p) {
 void world::connection_over(std::uint32_t number) {
     link& l = links_[number];
     if (std::exchange(l.is_over, true) || clients_[l.client].at_broker != number) return;
+    note_unanswered(l);
     sessions_.at(clients_[l.client].name).on_end(now_);
     if (wills_.has_will(l.client)) wills_.on_end(l.client, now_);
+}
+
+// The broker may have begun a new session of which it could not tell the client: the next CONNACK will say Session
+// Present.
+void world::note_unanswered(const link& l) {
+    if (l.may_be_new && !l.accepted) clients_[l.client].lost_unseen = true;
 }
 
 void world::check_links() {
@@ -164,12 +173,18 @@ void world::check_links() {
     }
 }
 
+void world::trace(const std::string& what) {
+    char at[32];
+    std::snprintf(at, sizeof at, "%10.6f  ", static_cast<double>(now_) / 1e6);
+    chart_ += at + what + "\n";
+}
+
 void world::trace_packet(const link& l, const char* arrow, const packet& p, bool arrived) {
     if (!tracing_) return;
-    char head[64];
-    std::snprintf(head, sizeof head, "%10.6f  %-6s %s broker  %-8s ", static_cast<double>(now_) / 1e6,
-                  clients_[l.client].name.c_str(), arrow, arrived ? "arrives" : "sent");
-    chart_ += head + summary(p) + "\n";
+    char head[48];
+    std::snprintf(head, sizeof head, "%-6s %s broker  %-8s ", clients_[l.client].name.c_str(), arrow,
+                  arrived ? "arrives" : "sent");
+    trace(head + summary(p));
 }
 
 void world::break_link(std::uint32_t number) {
@@ -178,7 +193,7 @@ void world::break_link(std::uint32_t number) {
     l.up.silent = l.down.silent = true;
     l.up.cut_at = l.up.delivered();
     l.down.cut_at = l.down.delivered();
-    if (tracing_) chart_ += "            " + clients_[l.client].name + " ──✂── broker\n";
+    if (tracing_) trace(clients_[l.client].name + " ──✂── broker");
     // Each end notices in its own time; a client that cut the link itself has left it already.
     if (clients_[l.client].link != number) l.client_end_open = false;
     const auto soon = [this] { return now_ + static_cast<sim_time>(random_.between(1, 20'000)); };

@@ -37,7 +37,8 @@ void session_watch::on_end(sim_time now) {
 
 void session_watch::on_crash(sim_time now) {
     if (is_known_ && !is_confirmed_) is_unsure_ = true;
-    shifted_ = is_connected_ || now - ended_min_ <= commit_time_max;
+    // What a restart wrote about it may be undone by the next crash as well.
+    shifted_ = is_connected_ || now - ended_max_ <= commit_time_max;
     if (is_connected_) on_end(now);
 }
 

@@ -19,6 +19,8 @@ public:
     /// CONNECT reached the broker; the end of an earlier connection was told before. `expiry`: seconds, all bits set:
     /// never.
     void on_connect(bool clean_start, std::uint32_t expiry, sim_time now);
+    /// True if the last CONNECT may have begun a new session.
+    [[nodiscard]] bool may_be_new() const noexcept { return expected_ != expected::present; }
     /// CONNACK left. Only of versions that have the flag.
     void on_connack(bool session_present);
     /// The broker knows that the connection is gone.

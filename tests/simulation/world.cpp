@@ -65,9 +65,18 @@ outcome world::run() {
         now_ = e.at;
         handle(e);
         wills_.advance(now_);
-        if (healed_ && quiet()) break;
+        if (healed_ && quiet()) {
+            if (std::exchange(closing_, true)) break;
+            publish_last();
+        }
         if (now_ > chaos + patience) {
-            ledger_.check_complete();  // say what is missing
+            for (std::uint32_t i = 0; i != clients_.size(); ++i) {  // say what is missing
+                if (is_subscriber(i) && clients_[i].subscribed && !ledger_.is_subscribed(i)) {
+                    verdict_.report("subscription",
+                                    clients_[i].name + " lost its session and has not subscribed again");
+                }
+            }
+            ledger_.check_complete();
             wills_.check_complete();
             retained_.check_complete();
             verdict_.report("progress", "not everything has come to an end " + std::to_string(patience / second) +
@@ -94,7 +103,7 @@ bool world::quiet() const {
     for (std::uint32_t i = 0; i != clients_.size(); ++i) {
         const client_host& c = clients_[i];
         if (!c.up || !c.engine->is_open() || c.published != c.to_publish || !c.open.empty()) return false;
-        if (is_subscriber(i) && (!c.subscribed || !c.stream->box.empty())) return false;
+        if (is_subscriber(i) && (!c.subscribed || !ledger_.is_subscribed(i) || !c.stream->box.empty())) return false;
     }
     return ledger_.all_here() && wills_.all_here() && retained_.all_here();
 }

@@ -92,6 +92,7 @@ private:
         std::uint16_t client_receive_maximum = 65'535;
         std::uint16_t broker_receive_maximum = 65'535;
         bool clean_start = true;
+        bool may_be_new = false;  // its CONNECT may have begun a new session
         protocol_version version = protocol_version::v5;
         std::optional<broker_impl::peer_id> peer;
         bool closing = false;     // the broker wants it closed when all is written
@@ -103,6 +104,7 @@ private:
     };
     void break_link(std::uint32_t number);
     void connection_over(std::uint32_t number);
+    void note_unanswered(const link& l);
     void on_arrived_up(std::uint32_t number, const packet& p);
     void on_connect(std::uint32_t number, const packets::connect& packet);
     void on_connack_sent(link& l, std::uint32_t number, const packets::connack& packet);
@@ -112,6 +114,7 @@ private:
     void deliver_down(std::uint32_t number);
     void tap(link& l, std::uint32_t number);
     void trace_packet(const link& l, const char* arrow, const packet& p, bool arrived);
+    void trace(const std::string& what);
 
     // -- clients
     struct pending_publish {
@@ -143,7 +146,7 @@ private:
         std::uint32_t at_broker = ~0u;  // link of its last CONNECT that came
         std::uint32_t accepted = ~0u;   // link of the last CONNACK that left
         bool was_connected = false;
-        bool lost_unseen = false;  // a CONNACK without a session may not have arrived
+        bool lost_unseen = false;  // a session may have been lost, and the CONNACK that says so did not arrive
         // publisher
         std::uint64_t published = 0;
         std::uint64_t to_publish = 0;
@@ -161,6 +164,8 @@ private:
     void settle_client(std::uint32_t i);
     void flush_client(std::uint32_t i, bool all);
     void publish(std::uint32_t i);
+    void publish_last();
+    void submit(std::uint32_t i, qos quality, bool retain);
     void take(std::uint32_t i);
     void on_message(std::uint32_t i, const message& m);
     void forget_unacknowledged(std::uint32_t i);
@@ -204,6 +209,7 @@ private:
     bool broker_is_up_ = false;
     sim_time broker_timer_at_ = -1;
     bool healed_ = false;
+    bool closing_ = false;  // the last messages are published
     std::uint64_t faults_ = 0;
     std::uint64_t take_overs_ = 0;
     std::uint64_t sessions_lost_ = 0;
