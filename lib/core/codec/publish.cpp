@@ -182,8 +182,7 @@ char* encode(const packets::publish& p, protocol_version version, char* out) noe
     out = put_short(topic, out);
     if (with_id) out = put_u16(to_number(id), out);
     if (v5) *out++ = 0;  // Property Length
-    if (!payload.empty()) std::memcpy(out, payload.data(), payload.size());
-    return out + payload.size();
+    return put_bytes(payload, out);
 }
 
 void bodies::write_ack(writer& out, packet_id id, reason_code reason, const ack_properties& properties,

@@ -312,3 +312,21 @@ TEST_CASE("UTF-8: agrees with the definition on all sequences of two and three b
         }
     }
 }
+
+TEST_CASE("put_bytes: every size as it is, and not a byte beyond") {
+    std::string from(300, '\0');
+    for (std::size_t i = 0; i < from.size(); ++i)
+        from[i] = static_cast<char>(i * 7 + 1);
+    for (std::size_t size = 0; size <= from.size(); ++size) {
+        CAPTURE(size);
+        std::string out(size + 2, '.');
+
+        char* const end = put_bytes(std::string_view(from).substr(0, size), out.data() + 1);
+
+        CHECK(end == out.data() + 1 + size);
+        CHECK(out == "." + from.substr(0, size) + ".");
+    }
+    char untouched = '.';
+    CHECK(put_bytes({}, &untouched) == &untouched);
+    CHECK(untouched == '.');
+}
