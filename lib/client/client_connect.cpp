@@ -189,7 +189,9 @@ void client_engine::on_connected(const packets::connack& connack) {
         forget_subscriptions();
         renew_subscriptions(false);
     } else if (unanswered_ > 1) {
-        // An earlier CONNECT whose CONNACK did not come may have begun this session: one without our subscriptions.
+        // An earlier CONNECT whose CONNACK did not come may have begun this session: one without our subscriptions,
+        // and with other messages behind the ids.
+        session_.received.forget_qos_1();
         renew_subscriptions(true);
     }
     unanswered_ = 0;

@@ -21,8 +21,8 @@ bool connection::on_publish(const frame& in, event& out) {
     if (message.topic_alias) {
         const std::uint16_t alias = *message.topic_alias;
         if (alias > aliases_in_.maximum()) {
-            return fail({reason_code::topic_alias_invalid,
-                         role_ == role::broker ? "MQTT-3.3.2-9" : "MQTT-3.3.2-11", "Topic Alias above the maximum"},
+            return fail({reason_code::topic_alias_invalid, role_ == role::broker ? "MQTT-3.3.2-9" : "MQTT-3.3.2-11",
+                         "Topic Alias above the maximum"},
                         out);
         }
         if (message.topic.empty()) {
@@ -62,18 +62,22 @@ bool connection::on_publish(const frame& in, event& out) {
                      "more QoS 1 and 2 messages than our Receive Maximum"},
                     out);
     }
-    const received::arrived arrived = known.on_publish(message.id, message.qos);
+    const received::arrived arrived = known.on_publish(message.id, message.qos, message.dup);
+    if (arrived.gave_up_qos_2) {
+        changes& journal = session_->journal();
+        if (journal.on()) journal.record(erase_received{session_->key(), message.id});
+    }
     switch (arrived.what) {
-    case received::arrival::fresh:
-        ++counters_.messages_received;
-        out.number = arrived.number;
-        return true;
-    case received::arrival::repeated:  // its acknowledgement is due once the application is done with the first
-        send_due_acknowledgements();
-        return false;
-    case received::arrival::answered_before:
-        hold(session_->journal().last(), held_kind::pubrec, message.id);
-        return false;
+        case received::arrival::fresh:
+            ++counters_.messages_received;
+            out.number = arrived.number;
+            return true;
+        case received::arrival::repeated:  // its acknowledgement is due once the application is done with the first
+            send_due_acknowledgements();
+            return false;
+        case received::arrival::answered_before:
+            hold(session_->journal().last(), held_kind::pubrec, message.id);
+            return false;
     }
     return false;
 }
@@ -144,12 +148,13 @@ bool connection::on_pubrec(packets::puback& ack, event& out) {
         return false;
     }
     switch (entry->state) {
-    case inflight_state::awaiting_pubrec: break;
-    case inflight_state::awaiting_pubcomp:  // again: so is its answer
-        hold(entry->change_number, held_kind::pubrel, ack.id);
-        return false;
-    default:
-        return fail({reason_code::protocol_error, "MQTT-4.3.3-8", "PUBREC for a packet id of another exchange"}, out);
+        case inflight_state::awaiting_pubrec: break;
+        case inflight_state::awaiting_pubcomp:  // again: so is its answer
+            hold(entry->change_number, held_kind::pubrel, ack.id);
+            return false;
+        default:
+            return fail({reason_code::protocol_error, "MQTT-4.3.3-8", "PUBREC for a packet id of another exchange"},
+                        out);
     }
     if (is_failure(ack.reason)) {  // [MQTT-4.3.3-4]
         out.kind = event_kind::publish_done;
@@ -328,28 +333,28 @@ void connection::on_committed() {
 
 void connection::let_go(held& what) {
     switch (what.kind) {
-    case held_kind::publish:
-        // By now the exchange may have ended, or the id may stand for another one: only an unsent PUBLISH goes out.
-        if (inflight_entry* const entry = session_->sent.find(what.id);
-            entry != nullptr && entry->what.message != nullptr && entry->here) {
-            write_publish(entry->what, entry->id, entry->sent);
-            entry->sent = true;
-        }
-        return;
-    case held_kind::puback: return write_ack(packet_type::puback, what.id, what.reason);
-    case held_kind::pubrec: return write_ack(packet_type::pubrec, what.id, what.reason);
-    case held_kind::pubrel: return write_ack(packet_type::pubrel, what.id, what.reason);
-    case held_kind::pubcomp: return write_ack(packet_type::pubcomp, what.id, what.reason);
-    case held_kind::connack:
-        out_.append(what.bytes);
-        ++counters_.packets_sent;
-        last_sent_ = present_->steady;
-        return open(true);
-    case held_kind::bytes:
-        out_.append(what.bytes);
-        ++counters_.packets_sent;
-        last_sent_ = present_->steady;
-        return;
+        case held_kind::publish:
+            // By now the exchange may have ended, or the id may stand for another one: only an unsent PUBLISH goes out.
+            if (inflight_entry* const entry = session_->sent.find(what.id);
+                entry != nullptr && entry->what.message != nullptr && entry->here) {
+                write_publish(entry->what, entry->id, entry->sent);
+                entry->sent = true;
+            }
+            return;
+        case held_kind::puback: return write_ack(packet_type::puback, what.id, what.reason);
+        case held_kind::pubrec: return write_ack(packet_type::pubrec, what.id, what.reason);
+        case held_kind::pubrel: return write_ack(packet_type::pubrel, what.id, what.reason);
+        case held_kind::pubcomp: return write_ack(packet_type::pubcomp, what.id, what.reason);
+        case held_kind::connack:
+            out_.append(what.bytes);
+            ++counters_.packets_sent;
+            last_sent_ = present_->steady;
+            return open(true);
+        case held_kind::bytes:
+            out_.append(what.bytes);
+            ++counters_.packets_sent;
+            last_sent_ = present_->steady;
+            return;
     }
 }
 
@@ -374,7 +379,8 @@ std::uint32_t remaining_seconds(const outgoing_message& message, unix_time now) 
 std::size_t identifiers_size(const identifiers_ref& identifiers) noexcept {
     std::size_t size = 0;
     if (identifiers) {
-        for (const std::uint32_t id : identifiers->ids()) size += 1 + variable_byte_integer_size(id);
+        for (const std::uint32_t id : identifiers->ids())
+            size += 1 + variable_byte_integer_size(id);
     }
     return size;
 }
@@ -385,9 +391,7 @@ char* put_u16(std::size_t value, char* out) noexcept {
     return out;
 }
 
-char* put_string(std::string_view text, char* out) noexcept {
-    return put_bytes(text, put_u16(text.size(), out));
-}
+char* put_string(std::string_view text, char* out) noexcept { return put_bytes(text, put_u16(text.size(), out)); }
 
 char publish_byte(qos q, bool dup, bool retain) noexcept {
     return static_cast<char>(0x30 | (dup ? 8 : 0) | to_number(q) << 1 | (retain ? 1 : 0));

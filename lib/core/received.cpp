@@ -32,7 +32,8 @@ received::slot& received::insert(std::uint16_t id) {
     if (count_ >= table_.size() / 2) rehash(table_.empty() ? 16 : table_.size() * 2);
     const std::size_t mask = table_.size() - 1;
     std::size_t at = spread(id) & mask;
-    while (table_[at].state != id_state::free) at = (at + 1) & mask;
+    while (table_[at].state != id_state::free)
+        at = (at + 1) & mask;
     ++count_;
     table_[at].id = id;
     return table_[at];
@@ -60,7 +61,8 @@ void received::rehash(std::size_t size) {
     for (const slot& s : old) {
         if (s.state == id_state::free) continue;
         std::size_t at = spread(s.id) & mask;
-        while (table_[at].state != id_state::free) at = (at + 1) & mask;
+        while (table_[at].state != id_state::free)
+            at = (at + 1) & mask;
         table_[at] = s;
     }
 }
@@ -68,7 +70,8 @@ void received::rehash(std::size_t size) {
 void received::push_order(std::uint16_t id) {
     if (order_count_ == order_.size()) {
         std::vector<std::uint16_t> larger(order_.empty() ? 16 : order_.size() * 2);
-        for (std::size_t i = 0; i != order_count_; ++i) larger[i] = order_[(order_head_ + i) & (order_.size() - 1)];
+        for (std::size_t i = 0; i != order_count_; ++i)
+            larger[i] = order_[(order_head_ + i) & (order_.size() - 1)];
         order_.swap(larger);
         order_head_ = 0;
     }
@@ -76,20 +79,25 @@ void received::push_order(std::uint16_t id) {
     ++order_count_;
 }
 
-received::arrived received::on_publish(packet_id id, martlet::qos q) {
+received::arrived received::on_publish(packet_id id, martlet::qos q, bool dup) {
     const std::uint16_t number = to_number(id);
+    bool gave_up_qos_2 = false;
     if (slot* const known = find(number)) {
         if (known->state == id_state::awaiting_pubrel) {
             if (q == martlet::qos::exactly_once) return {arrival::answered_before, 0};
-            // The peer gave up the QoS 2 exchange and uses the id anew for QoS 1: a new message.
-            erase(*known);
-        } else {
+            gave_up_qos_2 = true;  // and the peer uses the id anew for QoS 1
+        } else if (known->here || (q == known->qos && (dup || q == martlet::qos::exactly_once))) {
             if (!known->here) {
                 known->here = true;
                 push_order(number);
             }
             return {arrival::repeated, known->number};
+        } else if (!known->acknowledged) {
+            // A peer that lost the session without our knowledge. At QoS 2 its next message cannot be told from the old
+            // one that it might send again; at QoS 1 DUP would tell [MQTT-3.3.1-1].
+            --unacknowledged_;
         }
+        erase(*known);
     }
     slot& s = insert(number);
     s.state = id_state::unacknowledged;
@@ -100,7 +108,7 @@ received::arrived received::on_publish(packet_id id, martlet::qos q) {
     s.number = make_receipt(epoch_, last_, q, number);
     push_order(number);
     ++unacknowledged_;
-    return {arrival::fresh, s.number};
+    return {arrival::fresh, s.number, gave_up_qos_2};
 }
 
 void received::acknowledge(receipt number, reason_code reason) noexcept {
@@ -136,8 +144,22 @@ bool received::on_pubrel(packet_id id) noexcept {
 }
 
 void received::on_closed() noexcept {
-    for (slot& s : table_) s.here = false;
+    for (slot& s : table_)
+        s.here = false;
     order_head_ = order_count_ = 0;
+}
+
+void received::forget_qos_1() {
+    assert(order_count_ == 0);
+    std::vector<std::uint16_t> ids;
+    for (const slot& s : table_) {
+        if (s.state == id_state::unacknowledged && s.qos == martlet::qos::at_least_once) ids.push_back(s.id);
+    }
+    for (const std::uint16_t id : ids) {
+        slot& s = *find(id);
+        if (!s.acknowledged) --unacknowledged_;
+        erase(s);
+    }
 }
 
 void received::clear() noexcept {

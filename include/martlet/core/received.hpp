@@ -37,10 +37,11 @@ public:
     struct arrived {
         arrival what = arrival::fresh;
         receipt number = 0;
+        bool gave_up_qos_2 = false;  ///< the id awaited PUBREL and stands for another message now
     };
 
     /// A PUBLISH with QoS 1 or 2 arrived on the present connection.
-    [[nodiscard]] arrived on_publish(packet_id id, qos q);
+    [[nodiscard]] arrived on_publish(packet_id id, qos q, bool dup = false);
 
     /// One acknowledgement that is due now, in the order of arrival.
     struct due {
@@ -61,6 +62,10 @@ public:
 
     /// The connection is gone: what is unacknowledged has to arrive again before its acknowledgement may be sent.
     void on_closed() noexcept;
+    /// The peer may have begun a new session without our knowledge, so that an id may stand for another message: forget
+    /// what came with QoS 1 and is unacknowledged. It may come twice then, which is better than not at all. Only before
+    /// the first message of a connection.
+    void forget_qos_1();
     /// The peer has no session any more: forget all ids; later acknowledgements do nothing.
     void clear() noexcept;
     /// Of the receipts from now on.
@@ -85,7 +90,7 @@ private:
         std::uint16_t id = 0;
         id_state state = id_state::free;
         martlet::qos qos{};
-        bool here = false;         // arrived on the present connection: stands in order_
+        bool here = false;  // arrived on the present connection: stands in order_
         bool acknowledged = false;
         reason_code reason = reason_code::success;
         receipt number = 0;
@@ -102,7 +107,7 @@ private:
     std::size_t order_count_ = 0;
     std::size_t count_ = 0;
     std::size_t unacknowledged_ = 0;
-    std::uint32_t last_ = 0;            // number of the last receipt
+    std::uint32_t last_ = 0;  // number of the last receipt
     std::uint32_t epoch_ = 0;
 };
 

@@ -150,7 +150,8 @@ TEST_CASE("client_requests: a request without an answer is sent again on the nex
     CHECK(s.outcome_of(2)->reasons == std::vector{reason_code::no_subscription_existed});
 }
 
-TEST_CASE("client_requests: subscriptions are renewed when a CONNECT got no answer, for it may have begun a new session") {
+TEST_CASE(
+    "client_requests: subscriptions are renewed when a CONNECT got no answer, for it may have begun a new session") {
     engine_script s;
     s.open();
     const auto stream = s.subscribe("a", 1);
@@ -174,6 +175,37 @@ TEST_CASE("client_requests: subscriptions are renewed when a CONNECT got no answ
     s.advance(10s);
     s.open({true, {}, {}});
     CHECK(s.is_silent());
+}
+
+TEST_CASE("client_requests: a message of what may be a new session is not taken for one of the old session") {
+    for (const bool dup : {false, true}) {  // with DUP: its first sending got lost, too
+        CAPTURE(dup);
+        engine_script s;
+        s.open();
+        const auto stream = s.subscribe("a", 1);
+        s.send_message("a", "old", qos::at_least_once, 7);
+        CHECK(s.receive(*stream) == "old");  // and not acknowledged, as the next one is not asked for
+        s.lose();
+        s.advance(10s);
+        s.dial_succeeds();
+        (void)s.take<packets::connect>();
+        s.lose();  // before the CONNACK
+        s.advance(10s);
+        s.open({true, {}, {}});
+        s.grant();
+
+        packets::publish other;
+        other.topic = "a";
+        other.payload = "new";
+        other.qos = qos::at_least_once;
+        other.dup = dup;
+        other.id = packet_id{7};
+        s.send(other);
+
+        CHECK(s.receive(*stream) == "new");
+        CHECK(s.receive(*stream).empty());
+        CHECK(s.take<packets::puback>().id == packet_id{7});
+    }
 }
 
 TEST_CASE("client_requests: subscriptions are renewed when the server lost the session, and only then") {

@@ -16,7 +16,8 @@ constexpr auto qos_2 = qos::exactly_once;
 std::vector<unsigned> all_due(received& subject) {
     std::vector<unsigned> ids;
     received::due due;
-    while (subject.next_due(due)) ids.push_back(to_number(due.id));
+    while (subject.next_due(due))
+        ids.push_back(to_number(due.id));
     return ids;
 }
 
@@ -77,8 +78,93 @@ TEST_CASE("received: an acknowledgement given while the link was down waits for 
 
     CHECK(subject.on_publish(packet_id{2}, qos_2).what == received::arrival::repeated);
     CHECK(all_due(subject) == std::vector<unsigned>{2});
-    CHECK(subject.on_publish(packet_id{1}, qos_1).what == received::arrival::repeated);
+    CHECK(subject.on_publish(packet_id{1}, qos_1, true).what == received::arrival::repeated);
     CHECK(all_due(subject) == std::vector<unsigned>{1});
+}
+
+TEST_CASE("MQTT-3.3.1-1: on a later connection a QoS 1 PUBLISH without DUP is another message") {
+    received subject;
+    const auto old = subject.on_publish(packet_id{1}, qos_1);
+    subject.on_closed();
+
+    const auto other = subject.on_publish(packet_id{1}, qos_1);
+
+    CHECK(other.what == received::arrival::fresh);
+    CHECK(other.number != old.number);
+    CHECK(subject.unacknowledged() == 1);
+    subject.acknowledge(old.number, reason_code::success);
+    CHECK(all_due(subject).empty());
+    subject.acknowledge(other.number, reason_code::success);
+    CHECK(all_due(subject) == std::vector<unsigned>{1});
+    CHECK(subject.count() == 0);
+}
+
+TEST_CASE("received: on a later connection an id with another QoS is another message, DUP or not") {
+    for (const bool dup : {false, true}) {
+        for (const bool acknowledged : {false, true}) {
+            CAPTURE(dup);
+            CAPTURE(acknowledged);
+            received subject;
+            const auto of_qos_2 = subject.on_publish(packet_id{1}, qos_2);
+            const auto of_qos_1 = subject.on_publish(packet_id{2}, qos_1);
+            subject.on_closed();
+            if (acknowledged) subject.acknowledge(of_qos_1.number, reason_code::success);
+
+            const auto other_of_qos_1 = subject.on_publish(packet_id{1}, qos_1, dup);
+            const auto other_of_qos_2 = subject.on_publish(packet_id{2}, qos_2, dup);
+
+            CHECK(other_of_qos_1.what == received::arrival::fresh);
+            CHECK(other_of_qos_2.what == received::arrival::fresh);
+            CHECK(subject.unacknowledged() == 2);
+            subject.acknowledge(of_qos_2.number, reason_code::success);
+            subject.acknowledge(other_of_qos_1.number, reason_code::success);
+            subject.acknowledge(other_of_qos_2.number, reason_code::success);
+            received::due due;
+            REQUIRE(subject.next_due(due));
+            CHECK(due.qos == qos_1);
+            REQUIRE(subject.next_due(due));
+            CHECK(due.qos == qos_2);
+            CHECK(subject.awaiting_pubrel() == std::vector{packet_id{2}});
+        }
+    }
+}
+
+TEST_CASE("received: QoS 1 with an id that awaits PUBREL gives up the QoS 2 exchange") {
+    received subject;
+    const auto first = subject.on_publish(packet_id{5}, qos_2);
+    CHECK_FALSE(first.gave_up_qos_2);
+    subject.acknowledge(first.number, reason_code::success);
+    REQUIRE(all_due(subject) == std::vector<unsigned>{5});
+
+    const auto other = subject.on_publish(packet_id{5}, qos_1);
+
+    CHECK(other.what == received::arrival::fresh);
+    CHECK(other.gave_up_qos_2);
+    CHECK(subject.awaiting_pubrel().empty());
+    CHECK_FALSE(subject.on_pubrel(packet_id{5}));
+}
+
+TEST_CASE("received: of a session that may be another one QoS 1 is forgotten, QoS 2 is kept") {
+    received subject;
+    const auto a = subject.on_publish(packet_id{1}, qos_1);
+    const auto b = subject.on_publish(packet_id{2}, qos_1);
+    const auto c = subject.on_publish(packet_id{3}, qos_2);
+    const auto d = subject.on_publish(packet_id{4}, qos_2);
+    subject.on_closed();
+    subject.acknowledge(a.number, reason_code::success);
+
+    subject.forget_qos_1();
+
+    CHECK(subject.count() == 2);
+    CHECK(subject.unacknowledged() == 2);
+    CHECK(subject.on_publish(packet_id{1}, qos_1, true).what == received::arrival::fresh);
+    CHECK(subject.on_publish(packet_id{2}, qos_1, true).what == received::arrival::fresh);
+    CHECK(subject.on_publish(packet_id{3}, qos_2, true).what == received::arrival::repeated);
+    subject.acknowledge(b.number, reason_code::success);
+    CHECK(all_due(subject).empty());
+    subject.acknowledge(c.number, reason_code::success);
+    subject.acknowledge(d.number, reason_code::success);
+    CHECK(subject.on_publish(packet_id{4}, qos_2, true).what == received::arrival::repeated);
 }
 
 TEST_CASE("MQTT-4.3.3-9: a PUBREC with a failure ends the exchange") {
