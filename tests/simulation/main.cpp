@@ -1,15 +1,29 @@
-// martlet_simulation [--seeds N] [--first S] [--seed S [--trace]]: runs seeds and reports the first that breaks a promise.
+// martlet_simulation [--seeds N] [--first S] | --list FILE | --seed S [--trace]: runs seeds and reports the first that
+// breaks a promise.
 #include "simulation/world.hpp"
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <string>
 #include <string_view>
+#include <vector>
 
 using namespace martlet::simulation;
 
 namespace {
+
+// One seed a line, and after # what it was about.
+std::vector<std::uint64_t> read_list(const char* file) {
+    std::vector<std::uint64_t> seeds;
+    std::ifstream in(file);
+    for (std::string line; std::getline(in, line);) {
+        if (const std::uint64_t seed = std::strtoull(line.c_str(), nullptr, 10); seed != 0) seeds.push_back(seed);
+    }
+    return seeds;
+}
 
 int fail(const scenario& what, const outcome& end) {
     std::printf("%s\n", what.describe().c_str());
@@ -32,6 +46,7 @@ int main(int argc, char** argv) {
     std::uint64_t first = 1;
     std::uint64_t count = 1'000;
     bool one = false;
+    std::vector<std::uint64_t> list;
     bool trace = false;
     for (int i = 1; i < argc; ++i) {
         const std::string_view option = argv[i];
@@ -46,10 +61,18 @@ int main(int argc, char** argv) {
             first = std::strtoull(value, nullptr, 10);
             one = true;
             ++i;
+        } else if (option == "--list") {
+            list = read_list(value);
+            count = list.size();
+            ++i;
+            if (list.empty()) {
+                std::fprintf(stderr, "%s: no seed in %s\n", argv[0], value);
+                return 2;
+            }
         } else if (option == "--trace") {
             trace = true;
         } else {
-            std::fprintf(stderr, "usage: %s [--seeds N] [--first S] | --seed S [--trace]\n", argv[0]);
+            std::fprintf(stderr, "usage: %s [--seeds N] [--first S] | --list FILE | --seed S [--trace]\n", argv[0]);
             return 2;
         }
     }
@@ -66,8 +89,8 @@ int main(int argc, char** argv) {
     const auto started = std::chrono::steady_clock::now();
     outcome all;
     double virtual_seconds = 0;
-    for (std::uint64_t seed = first; seed != first + count; ++seed) {
-        const scenario what = scenario::from_seed(seed);
+    for (std::uint64_t i = 0; i != count; ++i) {
+        const scenario what = scenario::from_seed(list.empty() ? first + i : list[i]);
         const outcome end = world(what, false).run();
         if (!end.ok) return fail(what, end);
         all.received += end.received;
