@@ -45,7 +45,7 @@ function leave(status) {
 async function openPage(url) {
   const browser = start(process.env.CHROMIUM || "chromium", ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
     "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-    "--disable-dev-shm-usage", "--window-size=1040,1180", "--remote-debugging-port=0", `--user-data-dir=${profile}`]);
+    "--disable-dev-shm-usage", "--window-size=1040,1520", "--remote-debugging-port=0", `--user-data-dir=${profile}`]);
   const [, where] = await lineOf(browser.stderr, /DevTools listening on (ws:\S+)/);
   const socket = new WebSocket(where, { perMessageDeflate: false });
   await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
