@@ -46,3 +46,45 @@ if(MARTLET_WITH_SQLITE)
             "MARTLET_WITH_SQLITE=OFF.")
     endif()
 endif()
+
+# The dynamic linker takes 2 ms to load and relocate OpenSSL and SQLite: longer than all else that a one-shot
+# `martlet pub` does. So a program whose property MARTLET_LINKS_ARCHIVES is ON gets their archives instead. What is
+# installed for others names the usual targets.
+#
+# martlet_link_outside(<target> <imported target> <archive>): `target` links the imported target, or its archive.
+function(martlet_link_outside target imported archive)
+    set(choice ${imported})
+    if(TARGET martlet_archive_${archive})
+        set(choice $<IF:$<BOOL:$<TARGET_PROPERTY:MARTLET_LINKS_ARCHIVES>>,martlet_archive_${archive},${imported}>)
+    endif()
+    target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:${choice}> $<INSTALL_INTERFACE:${imported}>)
+endfunction()
+
+# martlet_find_archive(<name> <file> [<library>...]): the target martlet_archive_<name>, if there is such a file. What it
+# needs comes after it.
+function(martlet_find_archive name)
+    find_library(MARTLET_${name}_ARCHIVE NAMES lib${name}.a)
+    mark_as_advanced(MARTLET_${name}_ARCHIVE)
+    if(MARTLET_${name}_ARCHIVE)
+        add_library(martlet_archive_${name} STATIC IMPORTED)
+        set_target_properties(martlet_archive_${name} PROPERTIES
+            IMPORTED_LOCATION ${MARTLET_${name}_ARCHIVE} INTERFACE_LINK_LIBRARIES "${ARGN}")
+    else()
+        message(STATUS "martlet: lib${name}.a is missing; the tool links the shared library and starts more slowly")
+    endif()
+endfunction()
+
+if(MARTLET_STATIC_TOOL AND NOT BUILD_SHARED_LIBS)
+    if(MARTLET_AUTH OR MARTLET_WITH_TLS)
+        martlet_find_archive(crypto Threads::Threads ${CMAKE_DL_LIBS})
+    endif()
+    if(MARTLET_AUTH)
+        martlet_find_archive(argon2 Threads::Threads)
+    endif()
+    if(MARTLET_WITH_TLS AND TARGET martlet_archive_crypto)
+        martlet_find_archive(ssl martlet_archive_crypto)
+    endif()
+    if(MARTLET_WITH_SQLITE)
+        martlet_find_archive(sqlite3 Threads::Threads m ${CMAKE_DL_LIBS})
+    endif()
+endif()
