@@ -64,6 +64,11 @@ public:
             return fail_later(errc::url_invalid);
         } else if (literal_address(to_.host, to_.port, literal)) {
             addresses_.push_back(literal);  // not by the resolver's thread, whose work cannot be cancelled
+        } else if (to_.host == "localhost") {
+            // That is this machine, whatever a resolver says [RFC 6761 6.3]; and asking it takes longer than all the rest.
+            for (const char* const address : {"127.0.0.1", "::1"}) {
+                if (literal_address(address, to_.port, literal)) addresses_.push_back(literal);
+            }
         } else {
             return resolve();
         }
@@ -161,7 +166,10 @@ private:
     }
 
     void on_address_failed(const socket_address& to, error_code error) {
-        error_ = error;
+        // That this machine lacks a family of addresses is not why the others failed.
+        const bool lacks_family =
+            error == asio::error::address_family_not_supported || error == boost::system::errc::address_not_available;
+        if (!error_ || !lacks_family) error_ = error;
         detail_ += (detail_.empty() ? "" : "; ") + ("connecting to " + to_string(to)) + ": " + error.message();
     }
 

@@ -54,22 +54,32 @@ TEST_CASE("dial: a name that cannot be looked up") {
 
 TEST_CASE("dial: one address of a name failing goes on to the next") {
     loop l;
-    // localhost has one address or two; the listener serves only the one that is tried last, or the only one
     for (const std::string_view host : {"127.0.0.1", "[::1]"}) {
         int accepted = 0;
         const auto made = l.net->listen(url("mqtt://" + std::string(host) + ":0"), {},
                                         [&](std::unique_ptr<transport>) { ++accepted; }, {});
-        REQUIRE_MESSAGE(made.listener, made.detail);
+        if (!made.listener) {
+            MESSAGE("SKIPPED: " << host << " is not here: " << made.detail);
+            continue;
+        }
         endpoint to = made.listener->local();
         to.host = "localhost";
         const dial_result result = dial(l, to);
-        if (result.link) {
-            l.until([&] { return accepted == 1; });
-        } else {  // a host whose localhost has IPv4 only
-            CHECK(host == "[::1]");
-            CHECK(result.error == boost::asio::error::connection_refused);
-        }
+        REQUIRE_MESSAGE(result.link, result.detail);
+        l.until([&] { return accepted == 1; });
     }
+}
+
+TEST_CASE("dial: a name is looked up") {
+    loop l;
+    int accepted = 0;
+    const auto made = l.net->listen(url("mqtt://127.0.0.1:0"), {}, [&](std::unique_ptr<transport>) { ++accepted; }, {});
+    REQUIRE_MESSAGE(made.listener, made.detail);
+    endpoint to = made.listener->local();
+    to.host = "127.1";  // no literal for us, an address for every resolver
+    const dial_result result = dial(l, to);
+    REQUIRE_MESSAGE(result.link, result.detail);
+    l.until([&] { return accepted == 1; });
 }
 
 TEST_CASE("dial: a name all of whose addresses fail reports each") {
@@ -77,7 +87,7 @@ TEST_CASE("dial: a name all of whose addresses fail reports each") {
     endpoint to = closed_port(l, "127.0.0.1");
     to.host = "localhost";
     const dial_result result = dial(l, to);
-    CHECK(result.error.failed());
+    CHECK(result.error == boost::asio::error::connection_refused);  // also where there is no IPv6
     CHECK(result.detail.find("connecting to 127.0.0.1:" + std::to_string(to.port)) != std::string::npos);
 }
 
