@@ -202,9 +202,11 @@ probe_result retain(const probe_context& c) {
     const peer p = open(c, protocol_version::v3_1_1);
     p->publish(c.topic, "kept", at_qos(qos::at_least_once, true));
     auto stream = p->subscribe(c.topic, {.qos = qos::at_least_once});
-    const auto m = stream.receive(c.patience);
+    auto m = stream.receive(c.patience);
+    const bool has_live_copy = m && !m->retain();  // a broker may acknowledge first and pass on later
+    if (has_live_copy) m = stream.receive(c.patience);
     p->publish(c.topic, {}, at_qos(qos::at_least_once, true));
-    if (!m) return fail("the retained message did not come");
+    if (!m) return fail(has_live_copy ? "it came without the RETAIN flag" : "the retained message did not come");
     return m->retain() ? pass() : fail("it came without the RETAIN flag");
 }
 

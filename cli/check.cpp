@@ -5,6 +5,7 @@
 #include "interruption.hpp"
 #include "json_text.hpp"
 #include "probes.hpp"
+#include "standard_output.hpp"
 #include "terminal.hpp"
 #include "tool_client.hpp"
 
@@ -151,7 +152,7 @@ void print_table(const std::vector<finding>& findings, const std::string& where)
     }
     out += "\n" + std::to_string(counts[0]) + " pass, " + std::to_string(counts[1]) + " fail, " +
            std::to_string(counts[2]) + " unsupported\n";
-    std::fwrite(out.data(), 1, out.size(), stdout);
+    print(out);
 }
 
 void print_json(const std::vector<finding>& findings, const std::string& where) {
@@ -185,7 +186,7 @@ void print_json(const std::vector<finding>& findings, const std::string& where) 
     json.end_array();
     json.end_object();
     out += '\n';
-    std::fwrite(out.data(), 1, out.size(), stdout);
+    print(out);
 }
 
 int verdict_of(const std::vector<finding>& findings, const check_settings& settings) {

@@ -37,15 +37,22 @@ void client_runner::limit_time(std::chrono::milliseconds limit, disconnect_optio
 }
 
 void client_runner::leave_on_signal(int code) {
-    error_code ignored;  // they are there already, the second time
-    signals_.add(SIGINT, ignored);
-    signals_.add(SIGTERM, ignored);
-    signals_.async_wait([this, code](const error_code& error, int) {
+    stop_on_signal([this, code] { finish(code, {.reason = reason_code::disconnect_with_will}); });
+}
+
+void client_runner::stop_on_signal(std::function<void()> stop) {
+    signals_.add(SIGINT);
+    signals_.add(SIGTERM);
+    await_signal(std::move(stop));
+}
+
+void client_runner::await_signal(std::function<void()> first) {
+    signals_.async_wait([this, first = std::move(first)](const error_code& error, int) {
         if (error) return;
-        if (is_finishing_) std::_Exit(exit_by_second_signal);
+        if (is_finishing_ || std::exchange(has_had_signal_, true)) std::_Exit(exit_by_second_signal);
         if (!was_connected_) std::_Exit(exit_interrupted_early);
-        finish(code, {.reason = reason_code::disconnect_with_will});
-        leave_on_signal(code);
+        first();
+        await_signal(first);
     });
 }
 

@@ -39,6 +39,9 @@ public:
     /// SIGINT and SIGTERM take leave, so that the broker publishes the will, and end with `code`; before the first
     /// connection, and at the second signal, the process exits at once.
     void leave_on_signal(int code = 0);
+    /// The first SIGINT or SIGTERM calls `stop`, which sees to the end; before the first connection, and at the second
+    /// signal, the process exits at once.
+    void stop_on_signal(std::function<void()> stop);
     /// mosquitto_pub says in a second line that a refused connection did not come about.
     void explain_refusals() noexcept { explains_refusals_ = true; }
 
@@ -55,6 +58,7 @@ private:
     void next_event();
     void handle(const client_event& event);
     void conclude();
+    void await_signal(std::function<void()> first);
 
     boost::asio::io_context io_{1};
     const connection_settings& settings_;
@@ -68,6 +72,7 @@ private:
     bool was_connected_ = false;
     bool is_finishing_ = false;
     bool explains_refusals_ = false;
+    bool has_had_signal_ = false;
 
     // the end of the run
     bool has_run_ended_ = false;

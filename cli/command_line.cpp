@@ -4,6 +4,7 @@
 #include "failure.hpp"
 #include "help.hpp"
 #include "options_file.hpp"
+#include "standard_output.hpp"
 
 #include <charconv>
 #include <cmath>
@@ -165,7 +166,7 @@ std::optional<int> read_options(command_line& in, std::string_view program,
         if (row->id == option_id::help || row->id == option_id::version) {
             const std::string text = row->id == option_id::help ? help_text(in.command(), in.profile(), program)
                                                                 : std::string(version_text()) + '\n';
-            std::fwrite(text.data(), 1, text.size(), stdout);
+            print(text);
             return in.profile() == profile::mosquitto ? exit_failure : exit_ok;  // theirs fail, and scripts know it
         }
         if (row->id == option_id::options_file || row->id == option_id::context) {  // has been seen to

@@ -3,11 +3,11 @@
 #include "command_line.hpp"
 #include "exit_code.hpp"
 #include "failure.hpp"
+#include "standard_output.hpp"
 #include "subcommands.hpp"
 #include "text_file.hpp"
 
 #include <array>
-#include <cstdio>
 #include <string>
 
 namespace martlet::cli {
@@ -25,14 +25,37 @@ std::string quoted(std::string_view text) {
     return out + '\'';
 }
 
-/// The first sentence of a help text, on one line, without what zsh's _arguments would take for its own signs.
+/// The first sentence of a help text, or of its first line.
 std::string first_sentence(std::string_view help) {
-    std::string out;
-    for (const char c : help.substr(0, std::min(help.find(". "), help.find('\n'))))
-        out += c == '[' || c == ']' || c == ':' ? ' ' : c;
-    while (out.ends_with('.'))
+    std::string out(help.substr(0, std::min(help.find(". "), help.find('\n'))));
+    while (out.ends_with('.') || out.ends_with(','))
         out.pop_back();
     return out;
+}
+
+/// The same for zsh, without what _arguments would take for its own signs.
+std::string zsh_sentence(std::string_view help) {
+    std::string out = first_sentence(help);
+    for (char& c : out) {
+        if (c == '[' || c == ']' || c == ':') c = ' ';
+    }
+    return out;
+}
+
+std::string names_of_commands() {
+    std::string out;
+    for (const subcommand& s : subcommands())
+        out.append(out.empty() ? "" : " ").append(s.name);
+    return out;
+}
+
+std::string operand_words_of(const subcommand& s) {
+    return s.id == command::man ? names_of_commands() : std::string(s.operand_words);
+}
+
+bool operands_are_files(const subcommand& s) {
+    return s.operands.find("FILE") != std::string_view::npos || s.operands.find("DIR") != std::string_view::npos ||
+           s.operands.find("ARGUMENT") != std::string_view::npos;
 }
 
 /// "0|1|2", "pem|engine": words to choose from.
@@ -50,18 +73,18 @@ std::string bash_script() {
         "# bash completion for martlet; made by `martlet completion bash`\n"
         "_martlet() {\n"
         "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}\n"
-        "    local options= files= choices=\n"
+        "    local options= files= choices= words=\n"
         "    COMPREPLY=()\n"
         "    if ((COMP_CWORD == 1)); then\n"
         "        COMPREPLY=($(compgen -W \"";
-    for (const subcommand& s : subcommands())
-        out.append(s.name) += ' ';
+    out += names_of_commands();
     out +=
-        "help --help --version\" -- \"$cur\"))\n"
+        " help --help --version\" -- \"$cur\"))\n"
         "        return\n"
         "    fi\n"
-        "    [[ $command == help ]] && command= \n"
-        "    case $command in\n";
+        "    case $command in\n"
+        "        help) words=\"" +
+        names_of_commands() + "\" ;;\n";
     for (const subcommand& s : subcommands()) {
         std::string all, files, values;
         std::string choices;
@@ -86,6 +109,8 @@ std::string bash_script() {
             }
         }
         out.append("        ").append(s.name).append(")\n            options=\"").append(all).append("\"\n");
+        if (const std::string words = operand_words_of(s); !words.empty())
+            out.append("            words=\"").append(words).append("\"\n");
         out += "            case $prev in\n" + choices;
         if (!files.empty()) out += "                " + files + ") files=1 ;;\n";
         if (!values.empty()) out += "                " + values + ") return ;;\n";
@@ -96,13 +121,21 @@ std::string bash_script() {
         "    if [[ -n $choices ]]; then\n"
         "        COMPREPLY=($(compgen -W \"$choices\" -- \"$cur\"))\n"
         "    elif [[ -n $files || $cur != -* ]]; then\n"
-        "        COMPREPLY=($(compgen -f -- \"$cur\"))\n"
+        "        [[ -n $files ]] || COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+        "        ((${#COMPREPLY[@]})) || COMPREPLY=($(compgen -f -- \"$cur\"))\n"
         "    else\n"
         "        COMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n"
         "    fi\n"
         "}\n"
         "complete -o filenames -F _martlet martlet\n";
     return out;
+}
+
+std::string zsh_operands(const subcommand& s) {
+    const std::string words = operand_words_of(s);
+    if (words.empty()) return "'*:file:_files'";
+    if (!operands_are_files(s)) return "'*:word:(" + words + ")'";
+    return "'*:word:_alternative \"words:word:(" + words + ")\" \"files:file:_files\"'";
 }
 
 std::string zsh_script() {
@@ -129,7 +162,7 @@ std::string zsh_script() {
             if (!belongs_to(row, s.id) || row.available == availability::not_yet) continue;
             for (const std::string_view name : {row.short_name, row.long_name}) {
                 if (name.empty()) continue;
-                std::string spec = "*" + std::string(name) + '[' + first_sentence(row.help) + ']';
+                std::string spec = "*" + std::string(name) + '[' + zsh_sentence(row.help) + ']';
                 if (!row.value_name.empty()) {
                     const std::string words = choices_of(row);
                     spec += ':' + std::string(row.value_name) + ':';
@@ -139,8 +172,9 @@ std::string zsh_script() {
                 out += "                " + quoted(spec) + " \\\n";
             }
         }
-        out += "                '*:file:_files'\n            ;;\n";
+        out += "                " + zsh_operands(s) + "\n            ;;\n";
     }
+    out += "        help) _arguments '*:command:(" + names_of_commands() + ")' ;;\n";
     return out + "    esac\n}\n_martlet \"$@\"\n";
 }
 
@@ -150,10 +184,15 @@ std::string fish_script() {
         out.append("complete -c martlet -n __fish_use_subcommand -a ").append(s.name).append(" -d ");
         out += quoted(s.summary) + '\n';
     }
+    out += "complete -c martlet -n __fish_use_subcommand -a help -d 'help on a command'\n";
+    out += "complete -c martlet -n '__fish_seen_subcommand_from help' -a " + quoted(names_of_commands()) + '\n';
     for (const subcommand& s : subcommands()) {
+        const std::string here = "complete -c martlet -n '__fish_seen_subcommand_from " + std::string(s.name) + "'";
+        if (const std::string words = operand_words_of(s); !words.empty()) out += here + " -a " + quoted(words) + '\n';
+        if (operands_are_files(s)) out += here + " -F\n";
         for (const option& row : options()) {
             if (!belongs_to(row, s.id) || row.available == availability::not_yet) continue;
-            out.append("complete -c martlet -n '__fish_seen_subcommand_from ").append(s.name).append("'");
+            out += here;
             if (!row.short_name.empty()) out.append(" -s ").append(row.short_name.substr(1));
             if (!row.long_name.empty()) out.append(" -l ").append(row.long_name.substr(2));
             if (!row.value_name.empty()) out += takes_file(row) ? " -r -F" : " -x";
@@ -191,7 +230,7 @@ int run_completion(std::span<char* const> arguments, profile p, std::string_view
         in.fail("It takes the name of a shell: bash, zsh or fish.");
         return report_usage_error(in, program);
     }
-    std::fwrite(script.data(), 1, script.size(), stdout);
+    print(script);
     return exit_ok;
 }
 

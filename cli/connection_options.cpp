@@ -291,6 +291,7 @@ bool read_connection_option(const option& row, command_line& in, connection_sett
             if (const auto text = in.value()) out.bind_address = *text;
             return true;
         case option_id::no_delay: return true;
+        case option_id::dns_srv: out.uses_srv = true; return true;
         case option_id::id:
         case option_id::id_prefix: read_id(row, in, out); return true;
         case option_id::keep_alive:
@@ -375,8 +376,23 @@ bool finish_connection_options(command_line& in, connection_settings& settings) 
     if (!version_5 && settings.session_expiry && in.profile() == profile::native) {
         return in.fail("-x needs MQTT 5, but -V asks for an older one.");
     }
+    if (settings.uses_srv && settings.unix_path.empty()) {
+        std::string why;
+        settings.servers = lookup_srv(settings.host, settings.transport.wants_tls, why);
+        if (settings.servers.empty()) return in.fail_without_usage("Error: " + why + ".");
+    }
     return true;
 }
+
+namespace {
+
+std::string url_of(const std::string& host, std::uint16_t port, const transport_settings& transport) {
+    const bool literal_v6 = host.find(':') != std::string::npos;
+    return std::string(to_string(scheme_of(transport))) + "://" +
+           (literal_v6 ? "[" + host + "]" : percent_encoded(host)) + ":" + std::to_string(port) + transport.path;
+}
+
+}  // namespace
 
 client_options to_client_options(const connection_settings& settings) {
     const property_arguments& p = settings.properties;
@@ -384,11 +400,12 @@ client_options to_client_options(const connection_settings& settings) {
     if (!settings.unix_path.empty()) {
         options.urls = {"unix:" + percent_encoded(settings.unix_path)};
     } else {
-        const bool literal_v6 = settings.host.find(':') != std::string::npos;
-        const std::string host = literal_v6 ? "[" + settings.host + "]" : percent_encoded(settings.host);
-        const auto port = settings.port.value_or(default_port_of(settings.transport));
-        options.urls = {std::string(to_string(scheme_of(settings.transport))) + "://" + host + ":" +
-                        std::to_string(port) + settings.transport.path};
+        for (const srv_record& server : settings.servers)
+            options.urls.push_back(url_of(server.host, server.port, settings.transport));
+        if (settings.servers.empty()) {
+            const auto port = settings.port.value_or(default_port_of(settings.transport));
+            options.urls = {url_of(settings.host, port, settings.transport)};
+        }
         add_transport(settings.transport, options);
     }
     if (settings.id) options.client_id = *settings.id;

@@ -4,6 +4,7 @@
 
 #include "command_line.hpp"
 #include "property_argument.hpp"
+#include "srv_lookup.hpp"
 #include "transport_options.hpp"
 
 #include <martlet/client_options.hpp>
@@ -14,15 +15,18 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace martlet::cli {
 
 struct connection_settings {
     std::string host = "localhost";
     std::optional<std::uint16_t> port;
-    std::string bind_address;    ///< -A; empty: any
-    std::string unix_path;       ///< empty: TCP
-    std::string url_topic;       ///< what -L brought, until the tool takes it
+    bool uses_srv = false;            ///< -S: host is a domain
+    std::vector<srv_record> servers;  ///< its brokers; empty: host and port
+    std::string bind_address;         ///< -A; empty: any
+    std::string unix_path;            ///< empty: TCP
+    std::string url_topic;            ///< what -L brought, until the tool takes it
     transport_settings transport;
     std::string late_complaint;  ///< mosquitto's profile: about a port that libmosquitto only refuses when connecting
 

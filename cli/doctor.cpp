@@ -3,6 +3,7 @@
 #include "command_line.hpp"
 #include "exit_code.hpp"
 #include "json_text.hpp"
+#include "standard_output.hpp"
 
 #include <array>
 #include <cstdio>
@@ -138,7 +139,7 @@ int run_doctor(std::span<char* const> arguments, profile p, std::string_view pro
         json.end_object();
         out += '\n';
     }
-    std::fwrite(out.data(), 1, out.size(), stdout);
+    print(out);
     return good ? exit_ok : exit_failure;
 }
 

@@ -9,7 +9,7 @@ namespace martlet::cli {
 namespace {
 
 constexpr std::size_t column = 28;  // where the help texts begin
-constexpr std::size_t line_width = 100;
+constexpr std::size_t line_width = 80;
 
 /// Appends `text` word by word from `column` on; `line` is what stands before it.
 void append_wrapped(std::string line, std::string_view text, std::size_t indent, std::string& out) {
@@ -114,8 +114,6 @@ std::string overview() {
         out.append(line).append(s.summary) += '\n';
     }
     out +=
-        "  bench          measure rates, latencies and losses through a broker\n"
-        "  msgsps         messages per second, an integer on a line (also as msgsps_pub, msgsps_sub)\n"
         "\n"
         "martlet COMMAND --help tells more; martlet --version prints the version.\n"
         "The flags of pub, sub and rr are those of mosquitto_pub, mosquitto_sub and mosquitto_rr; called by these "

@@ -30,7 +30,8 @@ line_publisher::line_publisher(client_runner& runner, const pub_settings& settin
       profile_(p),
       options_(settings.options()),
       input_(runner.io().get_executor(), STDIN_FILENO, readiness::readable),
-      pace_(runner.io()) {
+      pace_timer_(runner.io()) {
+    if (settings.rate) pace_.emplace(*settings.rate);
     struct stat about {};
     const bool is_file = ::fstat(STDIN_FILENO, &about) == 0 && S_ISREG(about.st_mode);
     const bool shows = is_file && profile_ == profile::native && !settings_.connection.quiet;
@@ -46,6 +47,18 @@ void line_publisher::start() {
         state_ = state::pumping;
         pump();
     });
+}
+
+void line_publisher::interrupt() {
+    if (state_ == state::at_end) return;
+    input_.cancel();
+    pace_timer_.cancel();
+    if (progress_) progress_->clear();
+    const std::uint64_t taken = line_number_ - (line_ ? 1 : 0);
+    runner_.tell("Interrupted after " + std::to_string(taken) + (taken == 1 ? " line" : " lines") +
+                 (outstanding_ == 0 ? "." : "; waiting for " + std::to_string(outstanding_) + " acknowledgements."));
+    exit_code_ = exit_by_second_signal;
+    end_of_input();
 }
 
 void line_publisher::pump() {
@@ -162,18 +175,16 @@ bool line_publisher::understand_line() {
 
 /// With --rate: false until the line's time has come; pump() is called then.
 bool line_publisher::is_due() {
-    if (!settings_.rate || next_topic_ > 0) return true;
-    const auto now = std::chrono::steady_clock::now();
-    if (paced_ == 0) first_ = now;
-    const std::chrono::duration<double> since(static_cast<double>(paced_) / *settings_.rate);
-    const auto due = first_ + std::chrono::duration_cast<std::chrono::nanoseconds>(since);
+    if (!pace_ || next_topic_ > 0) return true;
+    const auto now = pacing::clock::now();
+    const auto due = pace_->due(now);
     if (now >= due) {
-        ++paced_;
+        pace_->sent(now);
         return true;
     }
     state_ = state::waiting_for_input;
-    pace_.expires_at(due);
-    pace_.async_wait([this](const error_code& cancelled) {
+    pace_timer_.expires_at(due);
+    pace_timer_.async_wait([this](const error_code& cancelled) {
         if (cancelled) return;
         state_ = state::pumping;
         pump();

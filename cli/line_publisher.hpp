@@ -6,6 +6,7 @@
 #include "descriptor_watch.hpp"
 #include "line_reader.hpp"
 #include "message_record.hpp"
+#include "pacing.hpp"
 #include "publication.hpp"
 #include "terminal.hpp"
 
@@ -28,6 +29,8 @@ public:
 
     /// Begins when the connection is there.
     void start();
+    /// Takes no more lines; ends when those before are through.
+    void interrupt();
 
 private:
     enum class state : std::uint8_t { connecting, pumping, waiting_for_room, waiting_for_input, at_end };
@@ -57,9 +60,8 @@ private:
     bool has_input_ended_ = false;
     std::optional<progress_bar> progress_;
     std::uint64_t bytes_read_ = 0;
-    boost::asio::steady_timer pace_;  // of --rate
-    std::chrono::steady_clock::time_point first_{};
-    std::uint64_t paced_ = 0;
+    boost::asio::steady_timer pace_timer_;
+    std::optional<pacing> pace_;
     message_record record_;  // of jsonl
     std::string decoded_;    // of --hex, --base64
     std::vector<user_property> pairs_;

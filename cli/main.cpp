@@ -6,6 +6,7 @@
 #include "failure.hpp"
 #include "help.hpp"
 #include "option_table.hpp"
+#include "standard_output.hpp"
 #include "subcommands.hpp"
 
 #include <array>
@@ -25,7 +26,12 @@ std::string_view file_name(std::string_view path) { return path.substr(path.find
 
 void print(std::string_view text, std::FILE* where) { std::fwrite(text.data(), 1, text.size(), where); }
 
-/// Programs with a table of options of their own.
+int print_version() {
+    print(std::string(version_text()) + '\n', stdout);
+    return exit_ok;
+}
+
+/// Programs beside the library of the others.
 struct own_program {
     std::string_view name;
     int (*run)(std::span<char* const> arguments, profile p, std::string_view program);
@@ -58,6 +64,10 @@ profile take_profile(std::vector<char*>& words, profile p) {
 
 /// In mosquitto's profile the tool goes by mosquitto's name.
 int run(const subcommand& what, std::span<char* const> arguments, profile p, std::string program) {
+    if (what.run == nullptr) {
+        if (!arguments.empty() && std::string_view(arguments.front()) == "--version") return print_version();
+        return find_own_program(what.name)->run(arguments, p, program);
+    }
     std::vector<char*> words(arguments.begin(), arguments.end());
     if (p == profile::native && !has_mosquitto_profile(what.id)) return what.run(words, p, program);
     if (p == profile::native) p = take_profile(words, p);
@@ -70,36 +80,29 @@ int run_subcommand(std::span<char* const> words) {
     if (const subcommand* const found = find_subcommand(word)) {
         return run(*found, words.subspan(1), profile::native, "martlet " + std::string(word));
     }
-    if (const own_program* const found = find_own_program(word)) {
-        return found->run(words.subspan(1), profile::native, "martlet " + std::string(word));
-    }
-    if (word == "--version") {
-        print(std::string(version_text()) + '\n', stdout);
-        return exit_ok;
-    }
+    if (word == "--version") return print_version();
     if (word == "help" && words.size() == 2) {
         if (const subcommand* const found = find_subcommand(words[1])) {
             std::string help = "--help";
             const std::array<char*, 1> arguments = {help.data()};
-            return found->run(arguments, profile::native, "martlet " + std::string(words[1]));
+            return run(*found, arguments, profile::native, "martlet " + std::string(words[1]));
         }
     }
-    if (word == "--help" || word == "help") {
+    const bool wants_overview = word == "--help" || (word == "help" && words.size() < 2);
+    if (wants_overview) {
         print(overview(), words.empty() ? stderr : stdout);
         return words.empty() ? exit_failure : exit_ok;
     }
-    std::string text = "Error: Unknown command '" + std::string(word) + "'.";
-    if (const std::string_view nearest = nearest_subcommand(word); !nearest.empty()) {
+    const std::string_view unknown = word == "help" ? std::string_view(words[1]) : word;
+    std::string text = "Error: Unknown command '" + std::string(unknown) + "'.";
+    if (const std::string_view nearest = nearest_subcommand(unknown); !nearest.empty()) {
         text.append(" Did you mean '").append(nearest).append("'?");
     }
     complain(text + "\nUse 'martlet --help' to see the commands.");
     return exit_failure;
 }
 
-}  // namespace
-
-int main(int argc, char* argv[]) {
-    std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write()
+int run(int argc, char* argv[]) {
     const std::span<char* const> words(argv, static_cast<std::size_t>(argc));
     const std::string_view name = words.empty() ? std::string_view() : file_name(words.front());
     const std::span<char* const> arguments = words.empty() ? words : words.subspan(1);
@@ -112,4 +115,11 @@ int main(int argc, char* argv[]) {
     }
     if (const own_program* const found = find_own_program(name)) return found->run(arguments, profile::native, name);
     return run_subcommand(arguments);
+}
+
+}  // namespace
+
+int main(int argc, char* argv[]) {
+    std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write()
+    return finish_standard_output(run(argc, argv));
 }

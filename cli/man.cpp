@@ -3,10 +3,10 @@
 #include "command_line.hpp"
 #include "exit_code.hpp"
 #include "help.hpp"
+#include "standard_output.hpp"
 #include "subcommands.hpp"
 #include "text_file.hpp"
 
-#include <cstdio>
 #include <string>
 
 namespace martlet::cli {
@@ -143,7 +143,7 @@ int run_man(std::span<char* const> arguments, profile p, std::string_view progra
     if (!in.operands().empty() && found == nullptr) in.fail("Unknown command '" + std::string(in.operands()[0]) + "'.");
     if (in.failed()) return report_usage_error(in, program);
     const std::string page = found != nullptr ? page_of(*found) : main_page();
-    std::fwrite(page.data(), 1, page.size(), stdout);
+    print(page);
     return exit_ok;
 }
 

@@ -18,7 +18,8 @@ bool known(const option& row, command c, profile p) noexcept {
 std::span<const option> options() noexcept {
     static const std::vector<option> all = [] {
         std::vector<option> rows;
-        for (const auto piece : {client_options_table(), broker_options_table(), tool_options_table()})
+        for (const auto piece :
+             {client_options_table(), broker_options_table(), tool_options_table(), bench_options_table()})
             rows.insert(rows.end(), piece.begin(), piece.end());
         return rows;
     }();

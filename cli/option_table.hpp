@@ -31,6 +31,8 @@ enum class command : std::uint32_t {
     man = 1u << 14,
     install_compat = 1u << 15,
     passwd = 1u << 16,
+    bench = 1u << 17,
+    msgsps = 1u << 18,
 };
 
 /// What an option is about: the headings of --help, in their order.
@@ -184,6 +186,7 @@ enum class option_id : std::uint8_t {
     will_payload,
     will_qos,
     will_retain,
+    load,  ///< any of bench and msgsps, which know their options by name
     // diagnostics
     debug,
     quiet,
@@ -217,6 +220,7 @@ struct option {
 [[nodiscard]] std::span<const option> client_options_table() noexcept;  ///< pub, sub, rr, and what all clients share
 [[nodiscard]] std::span<const option> broker_options_table() noexcept;  ///< the broker and its password files
 [[nodiscard]] std::span<const option> tool_options_table() noexcept;    ///< the smaller tools
+[[nodiscard]] std::span<const option> bench_options_table() noexcept;   ///< bench and msgsps
 
 [[nodiscard]] constexpr std::uint32_t bit(command c) noexcept { return static_cast<std::uint32_t>(c); }
 [[nodiscard]] constexpr bool belongs_to(const option& row, command c) noexcept { return (row.commands & bit(c)) != 0; }

@@ -4,6 +4,7 @@
 #include "failure.hpp"
 #include "interruption.hpp"
 #include "json_text.hpp"
+#include "standard_output.hpp"
 #include "tool_client.hpp"
 
 #include <boost/system/system_error.hpp>
@@ -50,11 +51,6 @@ bool read_ping_option(const option& row, command_line& in, ping_settings& out) {
 
 double milliseconds(steady::duration time) { return std::chrono::duration<double, std::milli>(time).count(); }
 
-void print(const std::string& line) {
-    std::fwrite(line.data(), 1, line.size(), stdout);
-    std::fflush(stdout);
-}
-
 std::string number(double value) {
     std::array<char, 32> text{};
     std::snprintf(text.data(), text.size(), "%.3f", value);
@@ -72,8 +68,7 @@ public:
         const auto deadline = deadline_after(settings_.timeout);
         auto due = steady::now();
         for (std::uint64_t n = 1; !was_interrupted(); ++n) {
-            ask(n);
-            if (n == settings_.count) return;
+            if (!ask(n) || n == settings_.count) return;
             due += settings_.interval;
             while (steady::now() < due) {
                 if (was_interrupted() || steady::now() >= deadline) return;
@@ -96,25 +91,29 @@ public:
         const double n = std::max<double>(static_cast<double>(times_.size()), 1);
         const double mean = sum / n;
         const double deviation = std::sqrt(std::max(squares / n - mean * mean, 0.0));
+        std::string text;
         if (settings_.json) {
-            print("{\"schema\":\"martlet.ping/1\",\"kind\":\"summary\",\"sent\":" + std::to_string(sent_) +
-                  ",\"received\":" + std::to_string(times_.size()) + ",\"min_ms\":" + number(low) + ",\"mean_ms\":" +
-                  number(mean) + ",\"max_ms\":" + number(high) + ",\"deviation_ms\":" + number(deviation) + "}\n");
+            text = "{\"schema\":\"martlet.ping/1\",\"kind\":\"summary\",\"sent\":" + std::to_string(sent_) +
+                   ",\"received\":" + std::to_string(times_.size()) + ",\"min_ms\":" + number(low) +
+                   ",\"mean_ms\":" + number(mean) + ",\"max_ms\":" + number(high) +
+                   ",\"deviation_ms\":" + number(deviation) + "}\n";
         } else {
             std::array<char, 32> percent{};
             std::snprintf(percent.data(), percent.size(), "%.0f", lost);
-            print("--- " + where_ + " ---\n" + std::to_string(sent_) + " sent, " + std::to_string(times_.size()) +
-                  " answered, " + percent.data() + " % lost\n");
+            text = "--- " + where_ + " ---\n" + std::to_string(sent_) + " sent, " + std::to_string(times_.size()) +
+                   " answered, " + percent.data() + " % lost\n";
             if (!times_.empty()) {
-                print("round trip min/mean/max/deviation = " + number(low) + "/" + number(mean) + "/" + number(high) +
-                      "/" + number(deviation) + " ms\n");
+                text += "round trip min/mean/max/deviation = " + number(low) + "/" + number(mean) + "/" + number(high) +
+                        "/" + number(deviation) + " ms\n";
             }
         }
+        print(text);
         return times_.empty() ? exit_failure : exit_ok;
     }
 
 private:
-    void ask(std::uint64_t n) {
+    /// False: nobody sees the answers.
+    bool ask(std::uint64_t n) {
         static constexpr std::array<std::string_view, 1> nothing = {"martlet/ping"};
         ++sent_;
         const auto begin = steady::now();
@@ -122,15 +121,15 @@ private:
             static_cast<void>(client_.unsubscribe(nothing, {.timeout = reply_timeout}));
         } catch (const boost::system::system_error& e) {
             if (!was_interrupted()) complain("no answer: seq=" + std::to_string(n) + ": " + describe(e.code()));
-            return;
+            return true;
         }
         times_.push_back(milliseconds(steady::now() - begin));
         if (settings_.json) {
-            print("{\"schema\":\"martlet.ping/1\",\"kind\":\"answer\",\"seq\":" + std::to_string(n) +
-                  ",\"ms\":" + number(times_.back()) + "}\n");
-        } else {
-            print("answer from " + where_ + ": seq=" + std::to_string(n) + " time=" + number(times_.back()) + " ms\n");
+            return print("{\"schema\":\"martlet.ping/1\",\"kind\":\"answer\",\"seq\":" + std::to_string(n) +
+                         ",\"ms\":" + number(times_.back()) + "}\n");
         }
+        return print("answer from " + where_ + ": seq=" + std::to_string(n) + " time=" + number(times_.back()) +
+                     " ms\n");
     }
 
     blocking_client& client_;
@@ -157,15 +156,16 @@ int run_ping(std::span<char* const> arguments, profile p, std::string_view progr
     const auto client = open_client(settings.connection, true, code);
     if (!client) return code;
     const std::string connected = number(milliseconds(steady::now() - begin));
+    bool is_seen = true;
     if (settings.json) {
         std::string line = "{\"schema\":\"martlet.ping/1\",\"kind\":\"connected\",\"broker\":";
         append_json_string(where, line);
-        print(line + ",\"ms\":" + connected + "}\n");
+        is_seen = print(line + ",\"ms\":" + connected + "}\n");
     } else {
-        print("PING " + where + ": connected in " + connected + " ms\n");
+        is_seen = print("PING " + where + ": connected in " + connected + " ms\n");
     }
     pinger pings(*client, settings, where);
-    pings.run();
+    if (is_seen) pings.run();
     say_goodbye(*client);
     return pings.report();
 }

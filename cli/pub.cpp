@@ -5,6 +5,7 @@
 #include "exit_code.hpp"
 #include "help.hpp"
 #include "line_publisher.hpp"
+#include "pacing.hpp"
 #include "publication.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -113,11 +114,22 @@ public:
           profile_(p),
           payload_(std::make_shared<const std::string>(settings.payload.text)),
           options_(settings.options()),
-          delay_(runner.io()) {}
+          delay_(runner.io()) {
+        if (settings.rate) pace_.emplace(*settings.rate);
+    }
+
+    /// What is not through yet is given up.
+    void interrupt() {
+        const std::int64_t through = outstanding_ == 0 ? round_ : round_ - 1;
+        runner_.tell("Interrupted: " + std::to_string(through) + " of " + std::to_string(settings_.repeat) +
+                     (settings_.repeat == 1 ? " message" : " messages") + " published.");
+        runner_.finish(exit_by_second_signal, {.reason = reason_code::disconnect_with_will});
+    }
 
     /// To every topic; the next repetition begins when all of them are through.
     void publish() {
         ++round_;
+        if (pace_) pace_->sent(pacing::clock::now());
         if (settings_.filled) {
             payload_ = std::make_shared<const std::string>(settings_.filled->fill(static_cast<std::uint64_t>(round_)));
         }
@@ -139,8 +151,11 @@ private:
         if (--outstanding_ > 0) return;
         if (round_ >= settings_.repeat) {
             runner_.finish(exit_code_, {.drain = true});
-        } else if (settings_.rate) {
-            await_turn();
+        } else if (pace_) {
+            delay_.expires_at(pace_->due(pacing::clock::now()));
+            delay_.async_wait([this](const error_code& cancelled) {
+                if (!cancelled) publish();
+            });
         } else if (settings_.repeat_delay.count() == 0) {
             publish();
         } else {
@@ -151,16 +166,6 @@ private:
         }
     }
 
-    /// With --rate the n-th round is due at a time that the first one fixes, however long each of them takes.
-    void await_turn() {
-        if (round_ == 1) first_ = std::chrono::steady_clock::now();
-        const std::chrono::duration<double> since(static_cast<double>(round_) / *settings_.rate);
-        delay_.expires_at(first_ + std::chrono::duration_cast<std::chrono::nanoseconds>(since));
-        delay_.async_wait([this](const error_code& cancelled) {
-            if (!cancelled) publish();
-        });
-    }
-
     client_runner& runner_;
     const pub_settings& settings_;
     profile profile_;
@@ -168,7 +173,7 @@ private:
     publish_options options_;
     boost::asio::steady_timer delay_;
     std::int64_t round_ = 0;
-    std::chrono::steady_clock::time_point first_{};
+    std::optional<pacing> pace_;
     std::size_t outstanding_ = 0;
     int exit_code_ = 0;
 };
@@ -182,10 +187,12 @@ int publish(const pub_settings& settings, profile p) {
     if (settings.timeout) runner.limit_time(*settings.timeout);
     if (lines) {
         line_publisher publisher(runner, settings, p);
+        if (p == profile::native) runner.stop_on_signal([&publisher] { publisher.interrupt(); });
         publisher.start();
         return runner.run();
     }
     message_publisher message(runner, settings, p);
+    if (p == profile::native) runner.stop_on_signal([&message] { message.interrupt(); });
     message.publish();
     return runner.run();
 }

@@ -53,6 +53,7 @@ int record(blocking_client& client, std::FILE* file, const record_settings& sett
     for (const std::string& filter : settings.filters)
         requests.push_back({filter, settings.qos});
     auto stream = client.subscribe(requests);
+    if (!settings.connection.quiet) complain("Recording.");
     const auto begin = std::chrono::steady_clock::now();
     const auto deadline = deadline_after(settings.timeout);
     std::string line;

@@ -6,6 +6,7 @@
 #include "json_text.hpp"
 #include "message_record.hpp"
 #include "payload_source.hpp"
+#include "standard_output.hpp"
 #include "terminal.hpp"
 #include "tool_client.hpp"
 
@@ -57,12 +58,7 @@ void for_each_retained(blocking_client& client, const std::vector<std::string>& 
     }
 }
 
-bool print(std::string_view text) {
-    return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-}
-
 int list(blocking_client& client, const std::vector<std::string>& filters, const retained_settings& settings) {
-    bool good = true;
     for_each_retained(client, filters, settings, [&](const message& m) {
         std::string line;
         if (settings.json) {
@@ -71,23 +67,22 @@ int list(blocking_client& client, const std::vector<std::string>& filters, const
             line = m.topic();
             if (settings.verbose) line.append(" ").append(m.text());
         }
-        return good = print(line + '\n');
+        return print(line + '\n');
     });
-    return good ? exit_ok : exit_failure;
+    return exit_ok;
 }
 
 int get(blocking_client& client, const std::string& topic, const retained_settings& settings) {
     bool found = false;
-    bool good = true;
     for_each_retained(client, {topic}, settings, [&](const message& m) {
         found = true;
         std::string line;
         if (settings.json) append_record(m, std::nullopt, line);
-        good = print(settings.json ? line + '\n' : std::string(m.text()));
+        print(settings.json ? line + '\n' : std::string(m.text()));
         return false;  // there is one only
     });
     if (!found) complain("Nothing is retained at '" + topic + "'.");
-    return found && good ? exit_ok : exit_failure;
+    return found ? exit_ok : exit_failure;
 }
 
 int clear(blocking_client& client, const std::vector<std::string>& filters, const retained_settings& settings) {

@@ -9,8 +9,10 @@
 
 #include <martlet/client.hpp>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <unistd.h>
@@ -167,8 +169,13 @@ private:
             if (m.retain() && settings_.output.skip_retained) return receive();
             printer_.print(m, output_.text());
             if (settings_.latency) output_.text() += latency_text(std::chrono::steady_clock::now() - asked_at_) + '\n';
-            while (output_.flush() == text_output::result::would_block)
+            auto written = output_.flush();
+            for (; written == text_output::result::would_block; written = output_.flush())
                 output_.wait_writable();
+            if (written == text_output::result::failed && output_.error() != EPIPE) {
+                runner_.tell(std::string("Error: Cannot write standard output: ") + std::strerror(output_.error()));
+                return runner_.finish(profile_ == profile::mosquitto ? exit_ok : exit_failure);
+            }
             stream_.acknowledge(m);
             runner_.finish(exit_ok);
         });
@@ -203,7 +210,8 @@ int run_rr(std::span<char* const> arguments, profile p, std::string_view program
     }
 
     text_output output(STDOUT_FILENO);
-    const auto debug_line = [&output](std::string_view line) {
+    const auto debug_line = [&output, p](std::string_view line) {
+        if (p == profile::mosquitto && line.starts_with("Subscribed ")) return;  // mosquitto_rr does not tell
         output.text().append(line) += '\n';
         static_cast<void>(output.flush());
     };

@@ -1,5 +1,9 @@
 #include "shell_command.hpp"
 
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -8,6 +12,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 
 extern char** environ;
 
@@ -43,10 +48,14 @@ void exchange(int& to, std::string_view input, int& from, std::string& output) {
     }
 }
 
-}  // namespace
+/// A shell at work, and our ends of its pipes; -1: there is none.
+struct started {
+    pid_t child = -1;
+    int input = -1;
+    int output = -1;
+};
 
-command_result run_shell_command(const std::string& command, std::string_view input,
-                                 const std::vector<std::pair<std::string, std::string>>& variables, bool collects) {
+started start(const std::string& command, const environment_variables& variables, bool collects) {
     std::vector<std::string> own;
     for (const auto& [name, value] : variables)
         own.push_back(name + '=' + value);
@@ -59,11 +68,11 @@ command_result run_shell_command(const std::string& command, std::string_view in
 
     std::array<int, 2> in = {-1, -1};
     std::array<int, 2> out = {-1, -1};
-    if (::pipe2(in.data(), O_CLOEXEC) != 0) return {127, {}};
+    if (::pipe2(in.data(), O_CLOEXEC) != 0) return {};
     if (collects && ::pipe2(out.data(), O_CLOEXEC) != 0) {
         ::close(in[0]);
         ::close(in[1]);
-        return {127, {}};
+        return {};
     }
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
@@ -81,25 +90,91 @@ command_result run_shell_command(const std::string& command, std::string_view in
     std::string flag = "-c";
     std::string text = command;
     std::array<char*, 4> words = {shell.data(), flag.data(), text.data(), nullptr};
-    pid_t child = -1;
-    const int error = ::posix_spawn(&child, "/bin/sh", &actions, &attributes, words.data(), environment.data());
+    started shown{-1, in[1], out[0]};
+    const int error = ::posix_spawn(&shown.child, "/bin/sh", &actions, &attributes, words.data(), environment.data());
     ::posix_spawn_file_actions_destroy(&actions);
     ::posix_spawnattr_destroy(&attributes);
     ::close(in[0]);
     close_if_open(out[1]);
-
-    command_result result;
     if (error != 0) {
-        ::close(in[1]);
-        close_if_open(out[0]);
-        result.status = 127;
-        return result;
+        close_if_open(shown.input);
+        close_if_open(shown.output);
+        shown.child = -1;
     }
-    exchange(in[1], input, out[0], result.output);
+    return shown;
+}
+
+int status_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
+
+constexpr int not_started = 127;
+
+}  // namespace
+
+command_result run_shell_command(const std::string& command, std::string_view input,
+                                 const environment_variables& variables, bool collects) {
+    started shell = start(command, variables, collects);
+    command_result result;
+    result.status = not_started;
+    if (shell.child < 0) return result;
+    exchange(shell.input, input, shell.output, result.output);
     int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
-    result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    while (::waitpid(shell.child, &status, 0) < 0 && errno == EINTR) {}
+    result.status = status_of(status);
     return result;
 }
+
+// -- beside a loop
+
+shell_command::shell_command(boost::asio::any_io_executor executor) : children_(executor, SIGCHLD), input_(executor) {}
+
+shell_command::~shell_command() {
+    if (child_ >= 0) ::kill(child_, SIGTERM);
+}
+
+void shell_command::run(const std::string& command, std::string_view input, const environment_variables& variables,
+                        std::function<void(int)> done) {
+    done_ = std::move(done);
+    const started shell = start(command, variables, false);
+    child_ = shell.child;
+    if (child_ < 0) {
+        boost::asio::post(children_.get_executor(), [this] { finish(not_started); });
+        return;
+    }
+    input_.assign(shell.input);
+    input_.non_blocking(true);
+    write(input);
+    await_end();
+}
+
+// A command that does not want all of its input closes it, or ends: both are its own affair.
+void shell_command::write(std::string_view rest) {
+    if (rest.empty()) {
+        input_.close();
+        return;
+    }
+    input_.async_write_some(boost::asio::buffer(rest), [this, rest](const auto& error, std::size_t count) {
+        if (error == boost::asio::error::operation_aborted) return;
+        write(error ? std::string_view() : rest.substr(count));
+    });
+}
+
+// Some child's end; SIGCHLDs that arrive together are one.
+void shell_command::await_end() {
+    children_.async_wait([this](const auto& error, int) {
+        if (!error && !reap()) await_end();
+    });
+}
+
+/// False: ours still runs.
+bool shell_command::reap() {
+    int status = 0;
+    if (::waitpid(child_, &status, WNOHANG) != child_) return false;
+    child_ = -1;
+    input_.close();
+    finish(status_of(status));
+    return true;
+}
+
+void shell_command::finish(int status) { std::exchange(done_, nullptr)(status); }
 
 }  // namespace martlet::cli

@@ -18,9 +18,12 @@ struct subcommand {
     /// What a page says beyond the options, in paragraphs; may be empty.
     std::string_view description;
     /// `arguments` without names; `program` is how the tool was called, for messages. Returns the exit code.
+    /// Null: a program beside this library (bench, msgsps), which main.cpp starts.
     int (*run)(std::span<char* const> arguments, profile p, std::string_view program);
     /// Words that are no options, as the synopsis calls them: "FILE"; empty: there are none.
     std::string_view operands = {};
+    /// Words that completion offers for them, with blanks between; names of files come on top for "FILE" and "DIR".
+    std::string_view operand_words = {};
 };
 
 /// In the order of the overview.

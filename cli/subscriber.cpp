@@ -1,7 +1,6 @@
 #include "subscriber.hpp"
 
 #include "exit_code.hpp"
-#include "shell_command.hpp"
 
 #include <martlet/topic.hpp>
 
@@ -36,7 +35,8 @@ subscriber::subscriber(client_runner& runner, text_output& output, const sub_set
       draws_(settings.watch && (p == profile::mosquitto || is_terminal(STDOUT_FILENO))),
       writable_(runner.io().get_executor(), output.descriptor(), readiness::writable),
       random_(static_cast<std::minstd_rand::result_type>(std::time(nullptr))),
-      batch_(std::min<std::uint64_t>(batch_max, settings.count.value_or(batch_max))) {}
+      batch_(std::min<std::uint64_t>(batch_max, settings.count.value_or(batch_max))),
+      shell_(runner.io().get_executor()) {}
 
 void subscriber::start() {
     runner_.leave_on_signal();
@@ -128,14 +128,24 @@ void subscriber::receive_unclaimed() {
         if (error || runner_.is_finishing() || has_ended_) return;
         static_cast<void>(handle(m));
         unclaimed_waits_ = true;
-        flush();
+        if (to_execute_.empty()) flush();
     });
 }
 
 void subscriber::received(std::size_t count) {
     arm_quiet_timer();
-    for (handled_ = 0; handled_ < count && !has_ended_ && handle(batch_[handled_]);)
+    batch_size_ = count;
+    handled_ = 0;
+    handle_rest_of_batch();
+}
+
+// A message whose command runs holds up those behind it, and nothing else.
+void subscriber::handle_rest_of_batch() {
+    while (handled_ < batch_size_ && !has_ended_ && handle(batch_[handled_])) {
         ++handled_;
+        batch_waits_ = !to_execute_.empty();
+        if (batch_waits_) return;
+    }
     stream_waits_ = true;
     flush();
 }
@@ -218,14 +228,26 @@ void subscriber::save(const message& m) {
 }
 
 void subscriber::execute(const message& m) {
-    while (output_.flush() == text_output::result::would_block)
-        output_.wait_writable();
-    const command_result r = run_shell_command(settings_.command, m.text(),
-                                               {{"MQTT_TOPIC", std::string(m.topic())},
-                                                {"MQTT_QOS", std::to_string(to_number(m.qos()))},
-                                                {"MQTT_RETAIN", m.retain() ? "1" : "0"}},
-                                               false);
-    if (r.status != 0) runner_.tell("Warning: The command of --exec ended with " + std::to_string(r.status) + ".");
+    to_execute_.push_back(m);
+    if (!shell_.is_running()) execute_next();
+}
+
+void subscriber::execute_next() {
+    const message& m = to_execute_.front();
+    shell_.run(settings_.command, m.text(),
+               {{"MQTT_TOPIC", std::string(m.topic())},
+                {"MQTT_QOS", std::to_string(to_number(m.qos()))},
+                {"MQTT_RETAIN", m.retain() ? "1" : "0"}},
+               [this](int status) {
+                   if (status != 0)
+                       runner_.tell("Warning: The command of --exec ended with " + std::to_string(status) + ".");
+                   to_execute_.pop_front();
+                   if (runner_.is_finishing()) return;
+                   arm_quiet_timer();
+                   if (!to_execute_.empty()) return execute_next();
+                   if (std::exchange(batch_waits_, false)) return handle_rest_of_batch();
+                   flush();
+               });
 }
 
 // Once a second: the table, or the number of messages.
@@ -249,7 +271,9 @@ void subscriber::arm_quiet_timer() {
     if (!settings_.quiet_for) return;
     quiet_.expires_after(*settings_.quiet_for);
     quiet_.async_wait([this](const error_code& error) {
-        if (!error && !runner_.is_finishing()) runner_.finish(exit_ok);
+        if (error || runner_.is_finishing()) return;
+        if (shell_.is_running()) return;  // its end sets the timer again
+        runner_.finish(exit_ok);
     });
 }
 

@@ -2,6 +2,7 @@
 // the next ones asked for.
 //
 //   receiving ── batch ──► printing ── flushed ──► receiving
+//                             │  ├── --exec ──► waiting until the command has ended ──► printing
 //                             │  └── output full ──► waiting until it is writable ──► printing
 //                             └── -C reached, --retained-only ended, output closed ──► finishing
 #pragma once
@@ -9,6 +10,7 @@
 #include "client_runner.hpp"
 #include "descriptor_watch.hpp"
 #include "message_printer.hpp"
+#include "shell_command.hpp"
 #include "sub_options.hpp"
 #include "terminal.hpp"
 #include "text_output.hpp"
@@ -20,6 +22,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <random>
 #include <string>
 #include <string_view>
@@ -44,10 +47,12 @@ private:
     void receive();
     void receive_unclaimed();
     void received(std::size_t count);
+    void handle_rest_of_batch();
     [[nodiscard]] bool handle(const message& m);
     [[nodiscard]] bool show(const message& m);
     void save(const message& m);
     void execute(const message& m);
+    void execute_next();
     void tick();
     void arm_quiet_timer();
     [[nodiscard]] bool is_filtered_out(const message& m) const;
@@ -73,13 +78,18 @@ private:
 
     subscription stream_;
     std::vector<message> batch_;
+    std::size_t batch_size_ = 0;
     std::size_t handled_ = 0;    // of batch_
     bool stream_waits_ = false;  // for the flush, before it is asked for more
     bool unclaimed_waits_ = false;
     bool output_waits_ = false;  // for room
+    bool batch_waits_ = false;   // for the command of its latest message
     std::uint64_t handled_total_ = 0;
     int replies_awaited_ = 0;  // SUBACK, UNSUBACK
     bool has_ended_ = false;   // finish after the flush
+
+    shell_command shell_;
+    std::deque<message> to_execute_;  // at most two: of the batch and of what is unclaimed
 };
 
 }  // namespace martlet::cli

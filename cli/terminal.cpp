@@ -131,6 +131,7 @@ std::string progress_bar::text(std::uint64_t done, std::size_t columns) const {
 }
 
 std::optional<std::string> ask_password(std::string_view prompt, std::string& why) {
+    why.clear();
     const int terminal = ::open("/dev/tty", O_RDWR | O_CLOEXEC);
     if (terminal < 0) {
         why = std::string("there is no terminal: ") + std::strerror(errno);
@@ -138,22 +139,34 @@ std::optional<std::string> ask_password(std::string_view prompt, std::string& wh
     }
     termios before{};
     ::tcgetattr(terminal, &before);
+    // Ctrl-C comes as a character, too: whom a signal ends here, leaves a terminal without an echo behind.
     termios silent = before;
-    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO | ICANON | ISIG);
     ::tcsetattr(terminal, TCSAFLUSH, &silent);
     [[maybe_unused]] ssize_t written = ::write(terminal, prompt.data(), prompt.size());
     std::string password;
     char c = 0;
-    ssize_t n = 0;
-    while ((n = ::read(terminal, &c, 1)) == 1 && c != '\n' && password.size() < 65'535)
-        password += c;
+    while (why.empty() && c != '\n') {
+        const ssize_t n = ::read(terminal, &c, 1);
+        if (n < 0 && errno == EINTR) continue;
+        if (n != 1 || c == before.c_cc[VEOF]) {
+            why = "the terminal was closed";
+        } else if (c == before.c_cc[VINTR]) {
+            why = "interrupted";
+        } else if (c == before.c_cc[VERASE]) {
+            while (!password.empty() && (password.back() & 0xC0) == 0x80)
+                password.pop_back();  // of one character
+            if (!password.empty()) password.pop_back();
+        } else if (c == before.c_cc[VKILL]) {
+            password.clear();
+        } else if (c != '\n' && password.size() < 65'535) {
+            password += c;
+        }
+    }
     ::tcsetattr(terminal, TCSAFLUSH, &before);
     written = ::write(terminal, "\n", 1);
     ::close(terminal);
-    if (n < 1) {
-        why = "the terminal was closed";
-        return std::nullopt;
-    }
+    if (!why.empty()) return std::nullopt;
     return password;
 }
 

@@ -3,6 +3,7 @@
 #include "exit_code.hpp"
 #include "failure.hpp"
 #include "interruption.hpp"
+#include "standard_output.hpp"
 #include "sys_dashboard.hpp"
 #include "terminal.hpp"
 #include "tool_client.hpp"
@@ -38,10 +39,6 @@ bool read_top_option(const option& row, command_line& in, top_settings& out) {
     }
 }
 
-bool print(const std::string& text) {
-    return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-}
-
 /// On a terminal the table is drawn at each interval until it is stopped; elsewhere once, when the values are there.
 int watch(blocking_client& client, const top_settings& settings) {
     const std::string where = destination(settings.connection);
@@ -55,15 +52,15 @@ int watch(blocking_client& client, const top_settings& settings) {
         while (const auto m = receive_until(stream, due))
             values.update(m->topic(), m->text());
         const terminal_size size = size_of_terminal(STDOUT_FILENO);
-        if (draws && !print(s.frame(values.render(where, size), size))) return exit_failure;
+        if (draws && !print(s.frame(values.render(where, size), size))) return exit_ok;
         const bool over = was_interrupted() || steady::now() >= deadline;
         if (!draws && (over || !values.empty())) {
             if (values.empty()) {
                 complain("Error: " + where + " publishes nothing on $SYS/#.");
                 return exit_failure;
             }
-            return print(settings.json ? values.json(where) + '\n' : values.render(where, {120, 1'000})) ? exit_ok
-                                                                                                         : exit_failure;
+            print(settings.json ? values.json(where) + '\n' : values.render(where, {120, 1'000}));
+            return exit_ok;
         }
         if (over) return exit_ok;
     }

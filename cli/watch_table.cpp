@@ -25,8 +25,14 @@ std::string right(std::string text, std::size_t columns) {
 
 }  // namespace
 
-double watch_table::rate_of(const entry& e, clock::time_point now) const {
+double watch_table::decayed_rate(const entry& e, clock::time_point now) {
     return e.rate * std::exp(-std::chrono::duration<double>(now - e.last).count() / memory_seconds);
+}
+
+// A topic that is younger than the memory has filled a part of it only.
+double watch_table::rate_of(const entry& e, clock::time_point now) {
+    const double age = std::max(std::chrono::duration<double>(now - e.first).count(), 1.0);
+    return decayed_rate(e, now) / (1 - std::exp(-age / memory_seconds));
 }
 
 void watch_table::update(std::string_view topic, std::string_view payload, bool retain, clock::time_point now) {
@@ -38,10 +44,11 @@ void watch_table::update(std::string_view topic, std::string_view payload, bool 
             return;
         }
         at = topics_.emplace(topic, entry{}).first;
-        at->second.last = now;
+        at->second.first = now;
+    } else {
+        at->second.rate = decayed_rate(at->second, now) + 1 / memory_seconds;
     }
     entry& e = at->second;
-    e.rate = rate_of(e, now) + 1 / memory_seconds;
     e.last = now;
     e.payload = payload.substr(0, payload_kept);
     e.size = payload.size();

@@ -27,13 +27,15 @@ public:
 private:
     struct entry {
         std::uint64_t count = 0;
-        double rate = 0;  // messages a second, the older the less they count
+        double rate = 0;  // messages a second after the first, the older the less they count
+        clock::time_point first{};
         clock::time_point last{};
         std::string payload;  // its beginning
         std::size_t size = 0;
         bool retain = false;
     };
-    [[nodiscard]] double rate_of(const entry& e, clock::time_point now) const;
+    [[nodiscard]] static double decayed_rate(const entry& e, clock::time_point now);
+    [[nodiscard]] static double rate_of(const entry& e, clock::time_point now);
 
     std::size_t topics_max_;
     std::map<std::string, entry, std::less<>> topics_;

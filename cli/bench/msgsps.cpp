@@ -1,7 +1,10 @@
 #include "bench/msgsps.hpp"
 
 #include "clock.hpp"
+#include "command_line.hpp"
+#include "exit_code.hpp"
 #include "failure.hpp"
+#include "help.hpp"
 #include "histogram.hpp"
 #include "quantities.hpp"
 #include "stamp.hpp"
@@ -243,39 +246,29 @@ private:
     bool is_finishing_ = false;
 };
 
-std::string usage(std::string_view program, bool is_publisher) {
-    return "Usage: " + std::string(program) + " [option]...\n\nPrints how many messages were " +
-           (is_publisher ? "acknowledged" : "received") +
-           " in each second, one integer per line, until it is stopped.\n\n"
-           "  -h HOST      (127.0.0.1)\n  -p PORT      (1883)\n  -t TOPIC     (perf/test)\n  -q 0|1|2     (1)\n"
-           "  -c CLIENTS   connections (1)\n" +
-           (is_publisher ? "  -s BYTES     payload (1024)\n  -r RATE      messages per second (10k), or max\n" : "") +
-           "  -C N         ends after so many messages\n  -W SECONDS   ends after so long\n"
-           "  --latency    adds p50 and p99 in microseconds (" +
-           (is_publisher ? "until acknowledged" : "from being published, on one machine") +
-           ")\n  --json       an object per line\n";
-}
-
-std::string set_option(msgsps_settings& s, std::string_view name, const std::string& value, bool is_publisher) {
+std::string set_option(msgsps_settings& s, const option& row, const std::string& value) {
+    const std::string_view name = row.short_name.empty() ? row.long_name : row.short_name;
     const auto number = parse_amount(value);
     const bool is_whole = number && std::floor(*number) == *number;
-    if (name == "-h") {
+    if (name == "--json") {
+        s.is_json = true;
+    } else if (name == "--latency") {
+        s.has_latency = true;
+    } else if (name == "-h") {
         s.host = value;
     } else if (name == "-p") {
         if (!is_whole || *number > 65'535 || *number < 1) return "Invalid port given: " + value;
         s.port = decimal_text(*number, 0);
     } else if (name == "-t") {
-        if (is_publisher ? !is_valid_topic_name(value) : !is_valid_topic_filter(value))
-            return "Invalid topic '" + value + "'.";
         s.topic = value;
     } else if (name == "-q") {
         if (value != "0" && value != "1" && value != "2") return "Invalid QoS given: " + value;
         s.qos = static_cast<martlet::qos>(value[0] - '0');
-    } else if (name == "-s" && is_publisher) {
+    } else if (name == "-s") {
         const auto size = parse_bytes(value);
         if (!size || *size > 268'000'000) return "Invalid size given: " + value;
         s.size = *size;
-    } else if (name == "-r" && is_publisher) {
+    } else if (name == "-r") {
         if (value != "max" && (!number || *number <= 0)) return "Invalid rate given: " + value;
         s.rate = value == "max" ? 0 : *number;
     } else if (name == "-c") {
@@ -287,38 +280,47 @@ std::string set_option(msgsps_settings& s, std::string_view name, const std::str
     } else if (name == "-W") {
         if (!is_whole || *number < 1) return "Invalid time given: " + value;
         s.seconds_max = *number;
-    } else {
-        return "Unknown option '" + std::string(name) + "'.";
     }
     return {};
 }
 
+std::string complaint_about(const msgsps_settings& s, bool is_publisher) {
+    if (is_publisher ? !is_valid_topic_name(s.topic) : !is_valid_topic_filter(s.topic))
+        return "Invalid topic '" + s.topic + "'.";
+    if (s.has_latency && is_publisher && s.size < stamp_size_full)
+        return "--latency needs payloads of at least 32 bytes.";
+    return {};
+}
+
+/// Options of a publisher are none of a subscriber's.
+bool is_for_publisher(const option& row) { return row.short_name == "-s" || row.short_name == "-r"; }
+
 int run_msgsps(std::span<char* const> arguments, std::string_view program, bool is_publisher) {
     msgsps_settings s;
-    std::string wrong;
-    for (std::size_t i = 0; i < arguments.size() && wrong.empty(); ++i) {
-        const std::string_view name = arguments[i];
-        if (name == "--help") {
-            std::fputs(usage(program, is_publisher).c_str(), stdout);
-            return 0;
+    command_line in(arguments, command::msgsps, profile::native);
+    while (const option* const row = in.next()) {
+        if (row->id == option_id::help) {
+            std::fputs(help_text(command::msgsps, profile::native, "martlet msgsps").c_str(), stdout);
+            return exit_ok;
         }
-        if (name == "--json") {
-            s.is_json = true;
-        } else if (name == "--latency") {
-            s.has_latency = true;
-        } else if (i + 1 < arguments.size()) {
-            wrong = set_option(s, name, arguments[++i], is_publisher);
-        } else {
-            wrong = "Unknown option '" + std::string(name) + "', or its value is missing.";
+        if (row->id == option_id::version) {
+            std::printf("%s\n", std::string(version_text()).c_str());
+            return exit_ok;
+        }
+        std::string text;
+        if (!row->value_name.empty()) {
+            const auto value = in.value();
+            if (!value) break;
+            text = *value;
+        }
+        if (!is_publisher && is_for_publisher(*row)) {
+            in.fail("Unknown option '" + std::string(row->short_name) + "': only publishers take it.");
+        } else if (std::string wrong = set_option(s, *row, text); !wrong.empty()) {
+            in.fail(std::move(wrong));
         }
     }
-    if (wrong.empty() && s.has_latency && is_publisher && s.size < stamp_size_full) {
-        wrong = "--latency needs payloads of at least 32 bytes.";
-    }
-    if (!wrong.empty()) {
-        complain("Error: " + wrong + "\nUse '" + std::string(program) + " --help' to see usage.");
-        return 1;
-    }
+    if (std::string wrong = complaint_about(s, is_publisher); !wrong.empty()) in.fail(std::move(wrong));
+    if (in.failed()) return report_usage_error(in, program);
     return meter(s, is_publisher).run();
 }
 
@@ -335,9 +337,11 @@ int run_msgsps_sub(std::span<char* const> arguments, profile, std::string_view p
 int run_msgsps(std::span<char* const> arguments, profile p, std::string_view program) {
     const std::string_view word = arguments.empty() ? std::string_view() : std::string_view(arguments.front());
     const std::string name = std::string(program) + ' ' + std::string(word);
+    if (word == "--help" || word == "--version") return run_msgsps(arguments, program, true);
     if (word == "pub") return run_msgsps_pub(arguments.subspan(1), p, name);
     if (word == "sub") return run_msgsps_sub(arguments.subspan(1), p, name);
-    complain("Error: '" + std::string(program) + "' wants 'pub' or 'sub'.");
+    complain("Error: '" + std::string(program) + "' wants 'pub' or 'sub'.\nUse '" + std::string(program) +
+             " --help' to see usage.");
     return 1;
 }
 

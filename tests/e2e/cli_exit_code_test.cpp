@@ -37,7 +37,7 @@ TEST_CASE("usage: one clear line, and exit code 1") {
     CHECK(complaint({"pub", "-t", "\xff", "-m", "x"}) == "Error: Malformed UTF-8 in -t argument.");
     CHECK(complaint({"pub", "-t", "a"}) == "Error: Both topic and message must be supplied.");
     CHECK(complaint({"pub", "--retian"}) == "Error: Unknown option '--retian'. Did you mean --retain?");
-    CHECK(complaint({"pub", "-t", "a", "-m", "x", "-S"}) == "Error: -S is not supported yet.");
+    CHECK(complaint({"pub", "-t", "a", "-m", "x", "--tls-engine", "e"}) == "Error: --tls-engine is not supported yet.");
     CHECK(complaint({"sub"}) == "Error: You must specify a topic to subscribe to (-t) or unsubscribe from (-U).");
     CHECK(complaint({"sub", "-t", "a", "-F", "%Z"}) == "Error: Invalid format specifier 'Z'.");
     CHECK(complaint({"broker", "-p", "65536"}) == "Error: Invalid port given: 65536");
@@ -64,6 +64,11 @@ TEST_CASE("--help and --version: exit 0, but 1 in the profile of mosquitto") {
     }
     CHECK(run({martlet_tool(), "--version"}).status == 0);
     CHECK(run({martlet_tool(), "--help"}).status == 0);
+    CHECK(run({martlet_tool(), "help"}).status == 0);
+    CHECK(run({martlet_tool(), "help", "sub"}).out.starts_with("Usage: martlet sub "));
+    const run_result unknown = run({martlet_tool(), "help", "pong"});
+    CHECK(unknown.status == 1);
+    CHECK(unknown.err.starts_with("Error: Unknown command 'pong'. Did you mean 'ping'?"));
     CHECK(run({martlet_tool()}).status == 1);
 
     const strings pub = linked(folder, "mosquitto_pub", "1");
@@ -264,6 +269,31 @@ TEST_CASE("sub: a full disk is a failure") {
                                   std::string(ready_topic) + " > /dev/full"});
     CHECK(r.status == 1);
     CHECK(r.err == "Error: Cannot write standard output: No space left on device\n");
+}
+
+TEST_CASE("a full disk is told, and a failure, for every tool that prints") {
+    our_broker broker;
+    const std::string at = " -h 127.0.0.1 -p " + broker.port();
+    prepare(broker.port());
+    const std::string connect = "10 10 00 04 4d 51 54 54 04 02 00 3c 00 04 74 65 73 74";
+    for (const std::string& command :
+         {"ping -C 1" + at, "check --only qos-0" + at, "retained ls" + at,
+          "retained get " + std::string(ready_topic) + at, "rr -t q -e q -m x" + at, "record - -C 1" + at,
+          "decode " + connect, "man sub"s, "completion bash"s, "pub --help"s, "--help"s, "--version"s}) {
+        const run_result r = run({"/bin/sh", "-c", '\'' + martlet_tool() + "' " + command + " > /dev/full"});
+        CAPTURE(command);
+        CHECK(r.status == 1);
+        CHECK(r.err.find("No space left on device") != std::string::npos);
+    }
+}
+
+TEST_CASE("ping: ends when nobody reads its answers any more") {
+    our_broker broker;
+    process ping({martlet_tool(), "ping", "-h", "127.0.0.1", "-p", broker.port(), "--interval", "0.01"});
+    CHECK(ping.out().line().starts_with("PING "));
+    ping.out().close();
+    CHECK(ping.wait() == 0);
+    CHECK(ping.err().rest() == "");
 }
 
 TEST_CASE("broker: a port in use is one clear line and exit code 1") {

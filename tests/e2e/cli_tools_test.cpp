@@ -1,11 +1,12 @@
 // The tools beyond Mosquitto's, and what pub and sub have beyond them, as processes against our broker.
 #include "e2e/cli_tools.hpp"
 
-#include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <signal.h>
 #include <string>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace martlet::test;
@@ -70,11 +71,70 @@ TEST_CASE("pub: hex, base64, templates, binary properties") {
     CHECK(odd.err == "Error: The payload is not hex.\n");
 }
 
-TEST_CASE("pub: --rate spaces messages evenly") {
+// When they are due is tested in unit/cli/pacing_test.cpp.
+TEST_CASE("pub: --rate sends all of them, and waits for those that are not due yet") {
     our_broker broker;
-    const auto begin = std::chrono::steady_clock::now();
-    CHECK(run(our_pub(broker.port()) + strings{"-t", "x", "-l", "--rate", "100"}, "1\n2\n3\n4\n5\n6\n").status == 0);
-    CHECK(std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds(50));
+    const std::string port = broker.port();
+    CHECK(received(port, {"-t", "x", "-C", "4"}, {"-t", "x", "-l", "--rate", "1000"}, "1\n2\n3\n").out == "1\n2\n3\n");
+    process slow(our_pub(port) + strings{"-t", "x", "-l", "--rate", "0.0001", "-d"});
+    slow.write("1\n2\n");
+    CHECK(slow.err().line_with("sending PUBLISH") != "");
+    slow.signal(SIGTERM);  // the second one is due in three hours
+    CHECK(slow.err().line_with("Interrupted after 1 line.") != "");
+    CHECK(slow.err().rest().find("sending PUBLISH") == std::string::npos);
+    CHECK(slow.wait() == 130);
+}
+
+TEST_CASE("pub: the first signal ends it with a report") {
+    our_broker broker;
+    const std::string port = broker.port();
+    process repeating(our_pub(port) +
+                      strings{"-t", "x", "-m", "a", "-q", "1", "--repeat", "5", "--repeat-delay", "9999", "-d"});
+    CHECK(repeating.err().line_with("received PUBACK") != "");
+    repeating.signal(SIGINT);
+    CHECK(repeating.err().line_with("Interrupted: 1 of 5 messages published.") != "");
+    CHECK(repeating.wait() == 130);
+
+    prepare(port);
+    process s = subscribe(our_sub(port) + strings{"-t", "x", "-C", "3"});
+    process lines(our_pub(port) + strings{"-t", "x", "-l", "-q", "1"});
+    lines.write("one\ntwo\nhalf");
+    CHECK(s.out().line() == "one");
+    CHECK(s.out().line() == "two");
+    lines.signal(SIGINT);  // a line that has not ended is none
+    CHECK(lines.err().line_with("Interrupted after 2 lines") != "");
+    CHECK(lines.wait() == 130);
+    CHECK(s.wait() == 0);
+}
+
+TEST_CASE("sub: a command of --exec holds up messages, not the client") {
+    our_broker broker;
+    const std::string port = broker.port();
+    const scratch_folder folder;
+    const std::string gate = folder.path("gate");
+    REQUIRE(::mkfifo(gate.c_str(), 0600) == 0);
+    prepare(port);
+    // Whoever reads from the gate waits until somebody writes.
+    const std::string waits = "exec cat '" + gate + "'";
+    CHECK(run(our_sub(port) + strings{"-t", std::string(ready_topic), "--exec", waits, "-W", "0.2"}).status == 27);
+
+    process stopped(our_sub(port) + strings{"-t", std::string(ready_topic), "--exec", "echo begun; " + waits});
+    CHECK(stopped.out().line() == "begun");
+    stopped.signal(SIGTERM);
+    CHECK(stopped.wait() == 0);
+
+    process ordered(our_sub(port) + strings{"-i", "ordered", "-c", "-q", "1", "-t", std::string(ready_topic), "-t", "s",
+                                            "-C", "4", "--exec",
+                                            "read text; echo \"begin $text\"; cat '" + gate + "'; echo \"end $text\""});
+    CHECK(ordered.out().line() == "begin ready");
+    CHECK(run(our_pub(port) + strings{"-t", "s", "-l", "-q", "1"}, "1\n2\n3\n").status == 0);
+    for (const char* const text : {"ready", "1", "2", "3"}) {
+        std::fclose(std::fopen(gate.c_str(), "w"));
+        CHECK(ordered.out().line() == "end "s + text);
+        if (text != "3"s) CHECK(ordered.out().line().starts_with("begin "));
+    }
+    CHECK(ordered.wait() == 0);
+    CHECK(run(our_sub(port) + strings{"-i", "ordered", "-c", "-q", "1", "-t", "s", "--quiet-for", "0.1"}).out == "");
 }
 
 TEST_CASE("sub: --until, --quiet-for, --share, --save-dir, --exec") {
@@ -158,8 +218,7 @@ TEST_CASE("record and replay: what was recorded comes again, elsewhere if asked 
     const std::string file = folder.path("recording.jsonl");
     prepare(port);
     process recorder(tool(port, {"record", file, "-t", std::string(ready_topic), "-t", "in/#", "-C", "3"}));
-    while (contents_of(file).find("ready") == std::string::npos)
-        ::usleep(1'000);
+    CHECK(recorder.err().line() == "Recording.");
     CHECK(run(our_pub(port) + strings{"-t", "in/x", "-l", "-q", "1"}, "one\ntwo\n").status == 0);
     CHECK(recorder.wait() == 0);
 
@@ -303,33 +362,4 @@ TEST_CASE("man: every page renders without a warning") {
         ++pages;
     }
     CHECK(pages >= 17);
-}
-
-TEST_CASE("completion: in a real bash, from the table of options; the other shells' scripts are made") {
-    const std::string bash = find_program("bash");
-    if (bash.empty()) {
-        MESSAGE("SKIPPED: bash is not installed");
-        return;
-    }
-    const scratch_folder folder;
-    REQUIRE(run({martlet_tool(), "completion", "--dir", folder.path("")}).status == 0);
-    const auto complete = [&](const std::string& words, int at) {
-        const std::string script = "source " + folder.path("martlet.bash") + "; COMP_WORDS=(" + words +
-                                   "); COMP_CWORD=" + std::to_string(at) +
-                                   "; _martlet; printf '%s\\n' \"${COMPREPLY[@]}\"";
-        return run({bash, "--norc", "-c", script});
-    };
-    CHECK(complete("martlet re", 1).out == "retained\nrecord\nreplay\n");
-    CHECK(complete("martlet sub --ret", 2).out ==
-          "--retain-as-published\n--retain-handling\n--retained-only\n--retry\n");
-    CHECK(complete("martlet pub -q ''", 3).out == "0\n1\n2\n");
-    CHECK(complete("martlet pub --no-such", 2).out == "\n");
-    CHECK(complete("martlet sub --ret", 2).err == "");
-    for (const char* const shell : {"zsh", "fish"}) {
-        CHECK(run({martlet_tool(), "completion", shell}).out.find("retain-handling") != std::string::npos);
-        const std::string program = find_program(shell);
-        const std::string script = folder.path(shell == "zsh"s ? "_martlet" : "martlet.fish");
-        if (!program.empty()) CHECK(run({program, "-n", script}).status == 0);
-    }
-    CHECK(run({martlet_tool(), "completion", "powershell"}).status == 1);
 }

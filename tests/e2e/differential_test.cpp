@@ -188,6 +188,10 @@ private:
             mask_digits(text);
             replace_all(text, "#Z+#", "#+#");  // the time stamp's zone stands twice in 2.0.11 (mended in 2.0.12)
         }
+        if (has("units")) {
+            for (const std::string_view unit : {"#.# \xc2\xb5s\n", "#.# ms\n", "# ns\n"})
+                replace_all(text, unit, "# unit\n");
+        }
         if (has("lines")) sort_lines(text);
     }
 

@@ -11,6 +11,7 @@
 //     send TOPIC TEXT [k=v…]  a message that is sent when the tool has subscribed
 //     signal NAME             TERM or INT, sent when a line with "hi" has come out
 //     digits                  runs of digits are not compared
+//     units                   nor is a unit of time behind them
 //     lines                   the order of the lines of standard output is not compared
 //   {T} is a topic level of the case's own, {F} its folder, {P} the broker's port.
 //

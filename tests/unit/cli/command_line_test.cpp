@@ -78,7 +78,6 @@ TEST_CASE("command_line: the native profile takes --option=value and --, and hel
 TEST_CASE("command_line: what is not built yet says so in both profiles") {
     for (const profile p : {profile::native, profile::mosquitto}) {
         CHECK(error_of({"--tls-engine", "x"}, command::pub, p) == "--tls-engine is not supported yet.");
-        CHECK(error_of({"-S"}, command::sub, p) == "-S is not supported yet.");
     }
 }
 

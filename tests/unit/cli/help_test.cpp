@@ -22,8 +22,9 @@ bool has_row(const std::string& help, std::string_view name) {
 
 }  // namespace
 
-TEST_CASE("help: every option of the subcommand is there, none of the others, and lines fit in 100 columns") {
-    for (const command c : {command::pub, command::sub, command::rr, command::broker, command::passwd}) {
+TEST_CASE("help: every option of the subcommand is there, none of the others, and lines fit a terminal of 80 columns") {
+    for (const command c :
+         {command::pub, command::sub, command::rr, command::broker, command::passwd, command::bench, command::msgsps}) {
         const std::string text = help_text(c, profile::native, "martlet x");
         for (const option& row : options()) {
             if (row.long_name.empty()) continue;
@@ -35,8 +36,10 @@ TEST_CASE("help: every option of the subcommand is there, none of the others, an
         }
         for (std::size_t at = 0; at < text.size();) {
             const std::size_t end = text.find('\n', at);
-            CAPTURE(text.substr(at, end - at));
-            CHECK(end - at <= 110);
+            const std::string line = text.substr(at, end - at);
+            const bool is_example = line.starts_with("  martlet x ");
+            CAPTURE(line);
+            CHECK((line.size() <= 80 || is_example));
             at = end + 1;
         }
     }

@@ -10,7 +10,8 @@ using namespace martlet::cli;
 
 namespace {
 
-constexpr command commands[] = {command::pub, command::sub, command::rr, command::broker, command::passwd};
+constexpr command commands[] = {command::pub,    command::sub,   command::rr,    command::broker,
+                                command::passwd, command::bench, command::msgsps};
 constexpr profile profiles[] = {profile::native, profile::mosquitto};
 
 }  // namespace

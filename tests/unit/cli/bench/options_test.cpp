@@ -3,12 +3,15 @@
 #include "bench/scenario_file.hpp"
 #include "bench/settings.hpp"
 #include "bench/summary.hpp"
+#include "option_table.hpp"
+#include "subcommands.hpp"
 
 #include <doctest/doctest.h>
 
 #include <string>
 #include <vector>
 
+using namespace martlet::cli;
 using namespace martlet::cli::bench;
 
 namespace {
@@ -130,4 +133,24 @@ TEST_CASE("bench options: every option is in the help") {
     const std::string help = run_help();
     for (const char* name : {"--pubs", "--rate", "--find-max", "--slo", "--assert", "--html", "--embedded", "--source"})
         CHECK_MESSAGE(help.find(name) != std::string::npos, name);
+}
+
+TEST_CASE("bench options: the rows of the table for pages and completion are those that are parsed") {
+    const std::string help = run_help();
+    for (const option& row : options()) {
+        if (row.id != option_id::load || !belongs_to(row, command::bench)) continue;
+        std::string names = row.short_name.empty() ? "    " : std::string(row.short_name) + ", ";
+        names += row.long_name;
+        CAPTURE(names);
+        CHECK(help.find("\n  " + names + (row.value_name.empty() ? "" : " ")) != std::string::npos);
+    }
+    for (std::size_t at = help.find("\nOptions:"); (at = help.find("\n  ", at + 1)) != std::string::npos;) {
+        const std::size_t name = help.find_first_not_of(' ', at + 1);
+        if (help[name] != '-') continue;
+        const std::string word = help.substr(name, help.find_first_of(" ,\n", name) - name);
+        CAPTURE(word);
+        CHECK(find_option(word, command::bench, profile::native) != nullptr);
+    }
+    for (const scenario_row& row : scenarios())
+        CHECK_MESSAGE(subcommand_of(command::bench).description.find(row.name) != std::string_view::npos, row.name);
 }
