@@ -110,19 +110,20 @@ constexpr auto table = std::to_array<subcommand>({
      " # limits, ports, certificates, IPv6, clock, configuration\n",
      "", run_doctor},
     {command::bench, "bench", "measure rates, latencies and losses through a broker",
-     "{run SCENARIO | compare FILE FILE... | list} [options]",
+     "{run SCENARIO | agent | compare FILE FILE... | list} [options]",
      "run one2one --embedded # our own broker, as fast as it goes\n"
      "run fan-out --subs 200 -r 2k -q 1 -z 60s --html out.html # a fixed rate for a minute, and a page with plots\n"
      "run one2one -r 10k --find-max --slo 'e2e.p99<5ms,lost=0' # what it can take\n"
      "run --preset seed --embedded # surgemq's four configurations\n"
      "compare base.json new.json # two reports, or more\n"
+     "agent -L mqtt://host --group lab # one of several machines that are one generator (run --agents N)\n"
      "list # scenarios, and the numbers for --assert\n",
      "Scenarios: one2one, fan-in, fan-out, mesh, shared, publish, rr, conn, subscribe, retained, session, soak, or a file "
      "with several flows; list says what they are. Options come from the command line only. Exit codes: 0 good, 1 usage or "
      "set-up, 2 no connection, 3 an assertion does not hold, 4 the generator was the limit of an open loop, 5 --strict, 130 "
      "interrupted (with the report so far).",
      nullptr, "VERB ARGUMENT...",
-     "run compare list one2one fan-in fan-out mesh shared publish rr conn subscribe retained session soak"},
+     "run agent compare list one2one fan-in fan-out mesh shared publish rr conn subscribe retained session soak"},
     {command::msgsps, "msgsps", "messages per second, an integer a line",
      "{pub | sub} [options]",
      "sub & martlet msgsps pub # what is received and acknowledged in each second\n"

@@ -138,7 +138,8 @@ TEST_CASE("bench options: every option is in the help") {
 TEST_CASE("bench options: the rows of the table for pages and completion are those that are parsed") {
     const std::string help = run_help();
     for (const option& row : options()) {
-        if (row.id != option_id::load || !belongs_to(row, command::bench)) continue;
+        const bool is_for_agents_only = row.long_name == "--name" || row.long_name == "--once";
+        if (row.id != option_id::load || !belongs_to(row, command::bench) || is_for_agents_only) continue;
         std::string names = row.short_name.empty() ? "    " : std::string(row.short_name) + ", ";
         names += row.long_name;
         CAPTURE(names);
