@@ -43,7 +43,8 @@ private:
 };
 
 /// An MQTT client with a thread of its own. Every function may be called from any thread and waits for its end; errors
-/// are thrown as boost::system::system_error with the codes of the asynchronous operation of the same name.
+/// are thrown as boost::system::system_error with the codes of the asynchronous operation of the same name; when the
+/// client has given up for good, with the reason for that instead of errc::not_running.
 class blocking_client {
 public:
     /// Starts the thread, which connects and reconnects.

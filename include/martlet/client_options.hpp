@@ -227,8 +227,8 @@ struct unsubscribe_options {
 
 /// Of client::async_disconnect. MQTT 5 §3.14.
 struct disconnect_options {
-    /// True: waits until every QoS 1 and 2 message is delivered and every QoS 0 message is written, reconnecting as need
-    /// be; new publications are refused meanwhile.
+    /// True: waits until every QoS 1 and 2 message (of sqlite::enqueue(), too) is delivered and QoS 0 is written,
+    /// reconnecting as need be; new publications are refused meanwhile.
     bool drain = false;
     reason_code reason = reason_code::success;                  ///< disconnect_with_will asks for the will
     std::optional<std::uint32_t> session_expiry_interval = {};  ///< seconds, MQTT 5: another one than at CONNECT

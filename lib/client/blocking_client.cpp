@@ -13,6 +13,7 @@
 #include <condition_variable>
 #include <future>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -49,6 +50,20 @@ public:
         return result.get();
     }
 
+    /// Waits for an operation. One that ended because the run was over throws why it was over, if that was not asked for.
+    template <class T>
+    T wait(std::future<T> result) {
+        try {
+            return result.get();
+        } catch (const boost::system::system_error& error) {
+            if (error.code() != errc::not_running) throw;
+            call([] {});  // the end of the run was told in the same turn, maybe behind the operation's
+            const std::lock_guard lock(mutex_);
+            if (!end_) throw;
+            throw boost::system::system_error(end_, end_text_);
+        }
+    }
+
     bool wait_connected(std::chrono::milliseconds timeout) {
         std::unique_lock lock(mutex_);
         const auto is_decided = [this] { return is_connected_ || has_ended_; };
@@ -56,7 +71,9 @@ public:
             changed_.wait(lock, is_decided);
         else if (!changed_.wait_for(lock, timeout, is_decided))
             return false;
-        if (!is_connected_) throw boost::system::system_error(end_ ? end_ : make_error_code(errc::not_running));
+        if (!is_connected_) {
+            throw boost::system::system_error(end_ ? end_ : make_error_code(errc::not_running), end_text_);
+        }
         return true;
     }
 
@@ -68,6 +85,7 @@ private:
                 const std::lock_guard lock(mutex_);
                 if (e.kind == client_event::kind_type::connected) is_connected_ = true;
                 if (e.kind == client_event::kind_type::lost) is_connected_ = false;
+                if (e.cause) end_text_ = e.text;  // if it is the last one, it explains the end
             }
             changed_.notify_all();
             follow_events();
@@ -93,6 +111,7 @@ private:
     bool is_connected_ = false;
     bool has_ended_ = false;
     error_code end_;
+    std::string end_text_;
 };
 
 /// A subscription, used on the client's thread only.
@@ -133,7 +152,7 @@ std::vector<reason_code> blocking_subscription::granted() const {
 std::optional<message> blocking_subscription::receive(std::chrono::milliseconds timeout) {
     if (!stream_) throw boost::system::system_error(make_error_code(errc::subscription_ended));
     try {
-        return stream_->stream.async_receive(timeout, asio::use_future).get();
+        return core_->wait(stream_->stream.async_receive(timeout, asio::use_future));
     } catch (const boost::system::system_error& error) {
         if (error.code() == errc::operation_timeout) return std::nullopt;
         throw;
@@ -156,23 +175,23 @@ blocking_client::~blocking_client() {
 bool blocking_client::wait_connected(std::chrono::milliseconds timeout) { return core_->wait_connected(timeout); }
 
 publish_result blocking_client::publish(std::string_view topic, payload bytes, const publish_options& options) {
-    return core_->client().async_publish(topic, std::move(bytes), options, asio::use_future).get();
+    return core_->wait(core_->client().async_publish(topic, std::move(bytes), options, asio::use_future));
 }
 
 blocking_subscription blocking_client::subscribe(std::string_view filter, const subscribe_options& options) {
-    auto stream = core_->client().async_subscribe(filter, options, asio::use_future).get();
+    auto stream = core_->wait(core_->client().async_subscribe(filter, options, asio::use_future));
     return {core_, std::make_unique<detail::blocking_stream>(std::move(stream))};
 }
 
 blocking_subscription blocking_client::subscribe(std::span<const subscription_request> filters,
                                                  const subscribe_options& options) {
-    auto stream = core_->client().async_subscribe(filters, options, asio::use_future).get();
+    auto stream = core_->wait(core_->client().async_subscribe(filters, options, asio::use_future));
     return {core_, std::make_unique<detail::blocking_stream>(std::move(stream))};
 }
 
 std::vector<reason_code> blocking_client::unsubscribe(std::span<const std::string_view> filters,
                                                       const unsubscribe_options& options) {
-    return core_->client().async_unsubscribe(filters, options, asio::use_future).get();
+    return core_->wait(core_->client().async_unsubscribe(filters, options, asio::use_future));
 }
 
 void blocking_client::publish_enqueued() { core_->client().publish_enqueued(); }

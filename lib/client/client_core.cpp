@@ -425,9 +425,14 @@ void client_core::on_committed(error_code error, std::uint64_t number) {
             if (!error) error = engine_.start();
             if (error) finish_run(error);
         }
-        wants_enqueued_ = true;
+        want_enqueued();
     }
     t.finish();
+}
+
+void client_core::want_enqueued() {
+    wants_enqueued_ = true;
+    engine_.expect_enqueued(true);
 }
 
 // As many as there is room for; the rest when there is room again.
@@ -449,6 +454,8 @@ void client_core::read_enqueued() {
                 } else if (!rows->empty()) {
                     self->engine_.take_enqueued(std::move(*rows));
                     self->wants_enqueued_ = true;  // there may be more
+                } else if (!self->wants_enqueued_) {
+                    self->engine_.expect_enqueued(false);
                 }
                 t.finish();
             });

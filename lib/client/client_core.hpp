@@ -159,6 +159,7 @@ private:
     void load_store();
     void on_store_loaded(error_code error, stored_state state);
     void on_committed(error_code error, std::uint64_t number);
+    void want_enqueued();
     void read_enqueued();
     void start_engine();
     void arm_timer();

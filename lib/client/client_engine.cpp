@@ -112,7 +112,12 @@ void client_engine::on_committed(std::uint64_t number) {
 
 error_code client_engine::publish(core::outgoing what, bool& sent_at_once) {
     sent_at_once = false;
-    if (state_ == state::ended || state_ == state::leaving || is_draining_) return errc::not_running;
+    if (is_draining_) return errc::not_running;
+    return send_or_queue(std::move(what), sent_at_once);
+}
+
+error_code client_engine::send_or_queue(core::outgoing what, bool& sent_at_once) {
+    if (state_ == state::ended || state_ == state::leaving) return errc::not_running;
     const auto who = what.who;
     const bool expires = what.message->expires();
     if (!is_open()) {
@@ -187,7 +192,7 @@ void client_engine::settle() {
     while (session_.take_completion(done))
         outcome(done.who, done.error, done.reason);
     if (is_draining_ && farewell_.drain && is_running() && state_ != state::leaving && session_.queue_count() == 0 &&
-        session_.sent.publish_count() == 0) {
+        session_.sent.publish_count() == 0 && !expects_enqueued_) {
         leave();
     }
     if (const auto dropped = session_.dropped_count(); dropped != told_dropped_) {

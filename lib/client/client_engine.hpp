@@ -99,6 +99,8 @@ public:
     [[nodiscard]] error_code restore(stored_state state);
     /// Messages from store::read_enqueued(), after last_enqueued().
     void take_enqueued(std::vector<enqueued_row> rows);
+    /// True: the store may have some that were not read yet, and a drain waits for them.
+    void expect_enqueued(bool may_come);
     /// Output that stood at its bound has been written.
     void on_output_drained();
     /// True if operations wait for that.
@@ -260,6 +262,7 @@ private:
     void update_reading();
 
     void settle();
+    [[nodiscard]] error_code send_or_queue(core::outgoing what, bool& sent_at_once);  // as publish(), draining or not
     void outcome(token who, error_code error, reason_code reason = reason_code::success,
                  std::vector<reason_code> reasons = {});
 
@@ -311,6 +314,7 @@ private:
     std::map<std::string, std::uint32_t, std::less<>> stored_filters_;  // with their identifiers, as the store has them
     bool has_stored_session_ = false;                                   // an earlier process had one
     std::uint64_t last_enqueued_ = 0;
+    bool expects_enqueued_ = false;
     std::string store_error_text_;
     std::size_t renewals_ = 0;
     std::uint64_t renewed_filters_ = 0;

@@ -233,6 +233,7 @@ void client_core::disconnect(const disconnect_options& options, std::string reas
         turn t(*self, false);
         auto& started = *op;
         if (!self->begin(std::move(op), options.timeout)) return t.finish();
+        if (options.drain && self->options_.store) self->want_enqueued();  // what is committed by now is delivered, too
         if (const auto error = self->engine_.disconnect(options, std::move(text), std::move(said))) {
             started.fail(error);
             self->ready(started);
@@ -255,7 +256,7 @@ void client_core::publish_enqueued() {
     on_executor([self = shared_from_this()] {
         if (!self->options_.store || self->is_shut_down_) return;
         turn t(*self, false);
-        self->wants_enqueued_ = true;
+        self->want_enqueued();
         t.finish();
     });
 }

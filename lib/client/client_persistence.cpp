@@ -104,7 +104,7 @@ void client_engine::forget_subscriptions() {
 // -- messages that the application has enqueued in the store
 
 std::size_t client_engine::room_for_enqueued() const noexcept {
-    const bool accepts = is_running() && state_ != state::leaving && !is_draining_;
+    const bool accepts = is_running() && state_ != state::leaving;  // draining, too: they are owed
     const auto limit = std::min(options_.queue.count_max, 2 * enqueued_at_once);
     const auto waiting = session_.queue_count();
     return accepts && waiting < limit && session_.queue_bytes() < options_.queue.bytes_max / 2
@@ -118,7 +118,7 @@ void client_engine::take_enqueued(std::vector<enqueued_row> rows) {
         bool ignored = false;
         const auto topic = row.what.message->topic();
         const auto keep = row.what.message;
-        if (const auto error = publish(std::move(row.what), ignored)) {
+        if (const auto error = send_or_queue(std::move(row.what), ignored)) {
             if (error == errc::queue_full || error == errc::not_running) break;  // they stay where they are
             client_event e;  // too large for the server, expired …: it will never be sent
             e.kind = client_event::kind_type::queue_dropped;
@@ -130,6 +130,11 @@ void client_engine::take_enqueued(std::vector<enqueued_row> rows) {
         journal_.record(core::erase_enqueued{row.id});
         last_enqueued_ = row.id;
     }
+}
+
+void client_engine::expect_enqueued(bool may_come) {
+    expects_enqueued_ = may_come;
+    settle();
 }
 
 // -- troubles

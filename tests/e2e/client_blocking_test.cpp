@@ -4,6 +4,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/system/errc.hpp>
 #include <boost/system/system_error.hpp>
 #include <doctest/doctest.h>
 
@@ -39,6 +40,27 @@ private:
 };
 
 }  // namespace
+
+TEST_CASE("client_blocking: an operation throws why the client has given up, not that it has") {
+    constexpr auto nowhere = "unix:/nowhere/socket";
+    const auto cause = boost::system::errc::no_such_file_or_directory;
+    blocking_client c({.urls = {nowhere}, .reconnect = {.before_first_connect = false}});
+    const auto code_of = [](auto&& operation) {
+        try {
+            operation();
+        } catch (const boost::system::system_error& error) {
+            return error.code();
+        }
+        return error_code();
+    };
+    CHECK(code_of([&] { (void)c.publish("t", "x", {.qos = qos::at_least_once}); }) == cause);
+    CHECK(code_of([&] { (void)c.subscribe("t"); }) == cause);
+    CHECK(code_of([&] { (void)c.wait_connected(); }) == cause);
+
+    blocking_client stopped({.urls = {nowhere}});
+    stopped.disconnect();
+    CHECK(code_of([&] { (void)stopped.publish("t", "x"); }) == errc::not_running);
+}
 
 TEST_CASE("client_blocking: publishes and receives at every QoS, unsubscribes and leaves") {
     broker_thread server;

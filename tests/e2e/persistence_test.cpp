@@ -251,6 +251,35 @@ TEST_CASE("persistence: enqueue in the application's transaction publishes, now 
     CHECK(again->texts.back() == "2500");
 }
 
+TEST_CASE("persistence: a drain delivers what the application has enqueued, asked for or not, before it ends") {
+    world w;
+    w.start_broker();
+    auto watching = w.options_of("watch");
+    watching.store = nullptr;
+    martlet::client watch(w.io, watching);
+    std::shared_ptr<collector> got;
+    watch.async_subscribe("booked", qos::exactly_once,
+                          [&](error_code, subscription stream) { got = collector::make(std::move(stream)); });
+    watch.async_run([](error_code) {});
+    w.run_until([&] { return got != nullptr; });
+
+    w.make_client(w.options_of("desk"));
+    w.run_client();
+    w.run_until([&] { return w.find(client_event::kind_type::connecting) != nullptr; });
+    connection app(w.folder.path("client.db"));
+    app.run("BEGIN IMMEDIATE");
+    for (int i = 1; i <= 2'500; ++i) {  // more than are read at once
+        REQUIRE_FALSE(sqlite::enqueue(app, {.topic = "booked", .payload = std::to_string(i)}));
+    }
+    app.run("COMMIT");
+    w.client->async_disconnect({.drain = true}, [](error_code error) { CHECK_FALSE(error); });
+    w.run_until([&] { return w.run_error.has_value(); });
+    CHECK_FALSE(*w.run_error);
+    w.run_until([&] { return got->texts.size() == 2'500; });
+    CHECK(got->texts.front() == "1");
+    CHECK(got->texts.back() == "2500");
+}
+
 TEST_CASE("persistence: the file of another client is refused, and so is one that is in use") {
     world w;
     w.start_broker();
