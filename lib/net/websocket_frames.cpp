@@ -1,26 +1,43 @@
 #include "net/websocket_frames.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace martlet::net {
 
-void apply_mask(std::span<char> bytes, const mask_key& key, std::uint64_t position) noexcept {
+namespace {
+
+// Masks on the way from `from` to `to`, which is the same place or before it.
+void mask_down(char* to, const char* from, std::size_t size, const mask_key& key, std::uint64_t position) noexcept {
     mask_key turned;
     for (std::size_t i = 0; i != turned.size(); ++i)
         turned[i] = key[(position + i) % 4];
+    // 64 bytes at a time, all read before any is written, which the compiler turns into vectors.
+    std::array<std::uint64_t, 8> words{};
     std::uint64_t eight = 0;
     std::memcpy(&eight, turned.data(), 4);
-    std::memcpy(reinterpret_cast<char*>(&eight) + 4, turned.data(), 4);
+    eight |= eight << 32;
     std::size_t at = 0;
-    for (; bytes.size() - at >= 8; at += 8) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, bytes.data() + at, 8);
-        word ^= eight;
-        std::memcpy(bytes.data() + at, &word, 8);
+    for (; size - at >= sizeof words; at += sizeof words) {
+        std::memcpy(words.data(), from + at, sizeof words);
+        for (std::uint64_t& word : words)
+            word ^= eight;
+        std::memcpy(to + at, words.data(), sizeof words);
     }
-    for (; at != bytes.size(); ++at)
-        bytes[at] = static_cast<char>(static_cast<unsigned char>(bytes[at]) ^ turned[at % 4]);
+    for (; size - at >= 8; at += 8) {
+        std::memcpy(words.data(), from + at, 8);
+        words[0] ^= eight;
+        std::memcpy(to + at, words.data(), 8);
+    }
+    for (; at != size; ++at)
+        to[at] = static_cast<char>(static_cast<unsigned char>(from[at]) ^ turned[at % 4]);
+}
+
+}  // namespace
+
+void apply_mask(std::span<char> bytes, const mask_key& key, std::uint64_t position) noexcept {
+    mask_down(bytes.data(), bytes.data(), bytes.size(), key, position);
 }
 
 std::size_t write_frame_head(std::span<char, frame_head_max> out, opcode what, std::uint64_t size,
@@ -62,16 +79,20 @@ frame_reader::result frame_reader::unwrap(std::span<char> bytes) {
     while (in != bytes.size() && !closed_) {
         if (!fault_.empty()) return {out, true};
         if (!in_payload_) {
-            if (!take_head(bytes[in++])) return {out, true};
+            if (!take_head(bytes, in)) return {out, true};
             continue;
         }
         const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(size_ - position_, bytes.size() - in));
         const std::span<char> part = bytes.subspan(in, count);
-        if (masked_) apply_mask(part, key_, position_);
         if (is_control()) {
+            if (masked_) apply_mask(part, key_, position_);
             control_.append(part.data(), part.size());
         } else {
-            if (out != in) std::memmove(bytes.data() + out, part.data(), part.size());
+            if (masked_) {
+                mask_down(bytes.data() + out, part.data(), count, key_, position_);
+            } else if (out != in) {
+                std::memmove(bytes.data() + out, part.data(), count);
+            }
             out += count;
         }
         in += count;
@@ -81,9 +102,12 @@ frame_reader::result frame_reader::unwrap(std::span<char> bytes) {
     return {out, !fault_.empty()};
 }
 
-bool frame_reader::take_head(char byte) {
-    head_[head_size_++] = static_cast<unsigned char>(byte);
-    if (head_size_ == 2) {
+bool frame_reader::take_head(std::span<const char> bytes, std::size_t& in) {
+    const std::size_t count = std::min(head_needed_ - head_size_, bytes.size() - in);
+    std::memcpy(head_.data() + head_size_, bytes.data() + in, count);
+    head_size_ += count;
+    in += count;
+    if (head_size_ == 2 && head_needed_ == 2) {
         const unsigned size = head_[1] & 0x7FU;
         const bool is_masked = (head_[1] & 0x80U) != 0;
         head_needed_ = 2 + (size == 126 ? 2U : size == 127 ? 8U : 0U) + (is_masked ? 4U : 0U);

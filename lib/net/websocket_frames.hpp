@@ -64,7 +64,7 @@ public:
 private:
     static constexpr std::size_t control_size_max = 125;
 
-    [[nodiscard]] bool take_head(char byte);
+    [[nodiscard]] bool take_head(std::span<const char> bytes, std::size_t& in);
     [[nodiscard]] bool begin();
     [[nodiscard]] bool end();
     [[nodiscard]] bool fail(close_code code, std::string_view why) noexcept;
