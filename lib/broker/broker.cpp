@@ -177,7 +177,7 @@ private:
                     owner.engine_.set_identity(id, std::move(who));
                 }
             }
-            return owner.engine_.receive(id, bytes, owner.network_->now());
+            return owner.receive(id, bytes);
         }
         void on_turn_end(net::driver&) override { owner.flush(); }
         void on_writable_again(net::driver&) override {
@@ -286,17 +286,25 @@ private:
         if (stopping_ && connections_.empty()) continue_later();
     }
 
+    static void flush_one(const broker_impl::flush_item& item) {
+        auto& driver = *static_cast<connection*>(item.owner)->driver;
+        if (item.closing) return driver.close_after_flush();
+        driver.flush();
+        if (item.reading && driver.is_reading_paused()) driver.resume_reading();
+    }
+
+    /// All that follows from one read is written before the next one: the bytes are still in the cache, and those that
+    /// go on as they came are written from where they stand.
+    bool receive(broker_impl::peer_id id, std::string_view bytes) {
+        const bool reads_on = engine_.receive_and_flush(id, bytes, network_->now(), flush_one);
+        commit();
+        return reads_on;
+    }
+
     void flush() {
         commit();
         if (engine_.has_work()) {
-            engine_.flush(
-                [](const broker_impl::flush_item& item) {
-                    auto& driver = *static_cast<connection*>(item.owner)->driver;
-                    if (item.closing) return driver.close_after_flush();
-                    driver.flush();
-                    if (item.reading && driver.is_reading_paused()) driver.resume_reading();
-                },
-                network_->now());
+            engine_.flush(flush_one, network_->now());
             commit();  // a receiver that has caught up got more
         }
         arm();

@@ -179,6 +179,15 @@ bool broker_engine::receive(peer_id id, std::string_view bytes, const instant& n
     return p->wants_reading();
 }
 
+void broker_engine::keep_lent(peer& p) noexcept {
+    try {
+        p.connection.out().keep_lent();
+    } catch (const std::bad_alloc&) {
+        p.connection.out().clear();
+        p.connection.fail({reason_code::quota_exceeded, {}, "no memory for its output"});
+    }
+}
+
 void broker_engine::on_written(peer_id id, const instant& now) {
     peer* const p = state_.find(id);
     if (p == nullptr) return;

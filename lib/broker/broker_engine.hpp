@@ -71,6 +71,9 @@ public:
     /// Bytes of a peer, gone when this returns. False: no more of them, please, until flush() says so. Unknown ids are
     /// ignored here and below.
     bool receive(peer_id id, std::string_view bytes, const instant& now);
+    /// The same, and flush(f) at once: what goes on as it came is written from where it stands, without a copy.
+    template <class F>
+    bool receive_and_flush(peer_id id, std::string_view bytes, const instant& now, F&& f);
     /// Output that an earlier flush() could not write has been written.
     void on_written(peer_id id, const instant& now);
     /// The transport is gone. `id` means nothing any more.
@@ -111,6 +114,7 @@ public:
     [[nodiscard]] const broker_options& options() const noexcept { return state_.options; }
 
 private:
+    class loan;
     class turn;  // sets the time, and takes the authenticator's answers in the end
 
     void process_answers();
@@ -124,6 +128,8 @@ private:
         state_.unsent += left - p.flushed_size;
         p.flushed_size = left;
     }
+    /// Copies what was only lent to its output. Without memory the connection breaks, in the middle of a packet.
+    static void keep_lent(peer& p) noexcept;
     void compact_timers();
 
     broker_state state_;
@@ -147,6 +153,32 @@ private:
     broker_engine& engine_;
 };
 
+// While it lasts, input may be lent to outputs; at its end none is, whatever was thrown.
+class broker_engine::loan {
+public:
+    explicit loan(broker_state& state) : state_(state) { state_.lends_input = true; }
+    ~loan() {
+        state_.lends_input = false;
+        for (peer* const p : state_.dirty)
+            if (p != nullptr) keep_lent(*p);
+    }
+    loan(const loan&) = delete;
+    loan& operator=(const loan&) = delete;
+
+private:
+    broker_state& state_;
+};
+
+template <class F>
+bool broker_engine::receive_and_flush(peer_id id, std::string_view bytes, const instant& now, F&& f) {
+    const loan here(state_);
+    static_cast<void>(receive(id, bytes, now));
+    state_.lends_input = false;  // who becomes dirty while others are flushed is not flushed any more
+    flush(std::forward<F>(f), now);
+    const peer* const p = state_.find(id);
+    return p != nullptr && p->wants_reading();  // whom it waited for may have caught up meanwhile
+}
+
 template <class F>
 void broker_engine::flush(F&& f, const instant& now) {
     const turn here(*this, now);
@@ -161,6 +193,7 @@ void broker_engine::flush(F&& f, const instant& now) {
         const std::size_t before = p->connection.out().size();
         f(flush_item{id, p->owner(), p->connection.out(), p->connection.is_closing(), p->wants_reading()});
         if (state_.find(id) != p) continue;
+        keep_lent(*p);
         count_written(*p, before);
         drained(*p);
     }

@@ -6,6 +6,7 @@
 #include "broker/broker_state.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace martlet::broker_impl {
@@ -36,6 +37,7 @@ void peer::receive(std::string_view bytes) {
 
 void peer::on_deadline() {
     if (!ended_) {
+        if (breath_until_ <= state_->now.steady) end_breath();
         connection.on_deadline();
         if (stall_at_ <= state_->now.steady) {
             if (backlog() >= stall_backlog_) {
@@ -88,7 +90,10 @@ void peer::run() {
     core::event& event = state_->event;
     // Who sends and does not take the answers is not read any more; QoS 0 alone cannot bring it so far.
     const std::size_t own_output_max = 2 * state_->options.output_bytes_max;
-    while (waiting_for_ == 0 && connection.next_event(event)) {
+    core::plain_run plain;
+    for (;;) {
+        while (waiting_for_ == 0 && connection.peek(plain) && pass_on(plain)) {}
+        if (waiting_for_ != 0 || !connection.next_event(event)) break;
         if (connection.out().size() >= own_output_max) [[unlikely]]
             wait_for(*this);
         if (event.kind != core::event_kind::message_received) {
@@ -118,11 +123,26 @@ void peer::run() {
     settle();
 }
 
+// Messages that go on as they came, many at once. False: they are to be looked at one by one.
+bool peer::pass_on(core::plain_run& run) {
+    if (run.payload_size_max > state_->options.payload_size_max) return false;
+    const route* r = state_->router.known_route(*this, run.topic);
+    if (r == nullptr) {
+        if (!connection.check_topic(run.topic)) return false;
+        r = state_->router.route_of(*this, run.topic);
+    }
+    connection.take(run);
+    state_->traffic.payload_bytes_received += run.payload_size;
+    state_->router.publish(*this, run, *r);
+    return true;
+}
+
 // What follows from whatever has happened.
 void peer::settle() {
     if (session != nullptr) {
         if (!session->walks.empty()) send_retained();
         if (!waiters_.empty()) let_publishers_go();
+        if (!breathers_.empty() && !is_behind()) end_breaths();
     }
     if (connection.is_closing()) {
         end();
@@ -152,11 +172,12 @@ void peer::end() {
         state_->table.release(*let_go, state_->now);
     }
     let_publishers_go();
+    end_breaths();
     if (auto* const rights = state_->options.authenticator.get()) rights->forget(static_cast<std::uint64_t>(id_));
 }
 
 steady_time peer::next_deadline() const noexcept {
-    return ended_ ? never : std::min(connection.next_deadline(), stall_at_);
+    return ended_ ? never : std::min({connection.next_deadline(), stall_at_, breath_until_});
 }
 
 client_info peer::info() const noexcept {
@@ -250,6 +271,31 @@ void peer::go_on() {
     mark_dirty();  // its owner reads again, and what it had sent is taken: not from inside its receiver
     needs_drain = true;
     resumes_ = true;
+}
+
+bool peer::is_behind() const noexcept {
+    constexpr std::size_t queue_count_much = 1'024;
+    return session != nullptr &&
+           (flushed_size >= retained_output_max || session->state.queue_count() >= queue_count_much);
+}
+
+void peer::take_breath(peer& receiver) {
+    constexpr std::chrono::milliseconds breath{1};
+    if (breath_until_ != never || &receiver == this) return;
+    breath_until_ = state_->now.steady + breath;
+    receiver.breathers_.push_back(id_);
+    receiver.needs_drain = true;
+    state_->schedule(*this);
+}
+
+void peer::end_breath() {
+    if (std::exchange(breath_until_, never) != never) mark_dirty();  // its owner reads again
+}
+
+void peer::end_breaths() {
+    for (const peer_id id : std::exchange(breathers_, {})) {
+        if (peer* const publisher = state_->find(id)) publisher->end_breath();
+    }
 }
 
 // ---- the store

@@ -66,6 +66,12 @@ public:
     void mark_dirty();
     /// Nothing more is read from this publisher until `receiver` has caught up.
     void wait_for(peer& receiver);
+    /// All receivers of what it publishes are behind, `receiver` among them: reading on would only move messages from the
+    /// system's buffers into ours, out of the processor's cache. Nothing is read from it until `receiver` is no longer
+    /// behind, or for a millisecond: enough for one that goes on taking, and too short to hold anybody up.
+    void take_breath(peer& receiver);
+    /// It has a session, and much that its transport has not taken, or that its client has not acknowledged.
+    [[nodiscard]] bool is_behind() const noexcept;
     /// What it has to send may wait for a commit.
     void note_waiting();
     /// The store has caught up: it is read again.
@@ -75,7 +81,7 @@ public:
 
     [[nodiscard]] peer_id id() const noexcept { return id_; }
     [[nodiscard]] void* owner() const noexcept { return owner_; }
-    [[nodiscard]] bool wants_reading() const noexcept { return waiting_for_ == 0; }
+    [[nodiscard]] bool wants_reading() const noexcept { return waiting_for_ == 0 && breath_until_ == never; }
     /// True if on_drained() is worth a call, when it is needed.
     [[nodiscard]] bool is_drained() const noexcept;
     [[nodiscard]] steady_time next_deadline() const noexcept;
@@ -113,6 +119,7 @@ private:
 
     void run();
     void settle();
+    [[nodiscard]] bool pass_on(core::plain_run& run);
     void end();
     void on_event(core::event& e);
     void on_connect(const packets::connect& packet);
@@ -129,6 +136,8 @@ private:
     void recheck_session();
     void send_retained();
     void let_publishers_go();
+    void end_breath();
+    void end_breaths();
     void go_on();
     void wait_for_room();
     [[nodiscard]] std::size_t backlog() const noexcept;
@@ -140,6 +149,8 @@ private:
     std::unique_ptr<connect_data> connecting_;  // until CONNACK
     std::string authentication_method_;
     std::vector<peer_id> waiters_;  // publishers that are not read because of us
+    std::vector<peer_id> breathers_;  // publishers that are not read for a moment
+    steady_time breath_until_ = never;
     steady_time stall_at_ = never;
     std::size_t stall_backlog_ = 0;
     std::size_t waiting_for_ = 0;  // receivers

@@ -3,6 +3,7 @@
 #include "broker/broker_state.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace martlet::broker_impl {
@@ -18,12 +19,17 @@ constexpr std::size_t kept_receivers_max = 256;
 
 namespace {
 
+bool is_same(std::string_view a, std::string_view b) noexcept {
+    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
 /// Its strings and vectors keep their memory.
 void reuse(route& r, std::string_view topic) {
     r.topic.assign(topic);
     r.receivers.clear();
     r.groups.clear();
     r.generation = 0;
+    r.of_clients = false;
 }
 
 }  // namespace
@@ -62,6 +68,15 @@ route_ref route_cache::get(std::string_view topic) {
     victim->held->topic.assign(topic);
     victim->hash = hash;
     return victim->held;
+}
+
+route* route_cache::find(std::string_view topic) noexcept {
+    if (slots_.empty()) return nullptr;
+    const std::uint32_t hash = hash_(topic);
+    slot* const bucket = &slots_[(hash & (slots_.size() / ways - 1)) * ways];
+    for (slot* s = bucket; s != bucket + ways && s->held != nullptr; ++s)
+        if (s->hash == hash && is_same(s->held->topic, topic)) return s->held.get();
+    return nullptr;
 }
 
 void route_cache::on_filled(std::size_t before, std::size_t after) {
@@ -129,23 +144,82 @@ reason_code router::publish(peer& from, const packets::publish& message, std::st
     const bool as_it_came = message.qos == qos::at_most_once && !message.retain &&
                             packet.size() < core::output::share_size_min && !message.topic_alias &&
                             !message.properties.message_expiry_interval;
+    let_catch_up(*r, from);
     if (!as_it_came || !r->groups.empty()) {
         return route_to(what, *r) ? reason_code::success : reason_code::no_matching_subscribers;
     }
 
-    for (const receiver& to : r->receivers) {
+    for (const receiver& to : r->receivers)
+        pass_on(what, to, packet);
+    return reason_code::success;
+}
+
+const route* router::known_route(peer& from, std::string_view topic) noexcept {
+    const auto* const rights = state_->options.authenticator.get();
+    route* r = from.last_route.get();
+    if (r != nullptr && r->generation == state_->filters.generation() && is_same(r->topic, topic)) {
+        return rights == nullptr || from.rights_generation == rights->rights_generation() ? r : nullptr;
+    }
+    if (rights != nullptr) return nullptr;
+    r = cache_.find(topic);
+    if (r == nullptr || !r->of_clients || r->generation != state_->filters.generation() ||
+        r->receivers.size() > kept_receivers_max) {
+        return nullptr;
+    }
+    from.may_publish = !topic.starts_with("$SYS/");
+    from.last_route.reset(r);
+    return r;
+}
+
+// Who can get the packets as they are gets all of them at once; for the others each message is looked at.
+void router::publish(peer& from, const core::plain_run& run, const route& r) {
+    if (!from.may_publish) [[unlikely]]
+        return;
+    if (state_->is_memory_full()) [[unlikely]] {
+        counters_.dropped_memory += run.count;
+        return;
+    }
+    others_.clear();
+    for (const receiver& to : r.receivers) {
         peer* const p = to.session->peer;
-        if (p == nullptr || !to.plain || p->forward_class != from.version_class || !p->connection.fits(packet.size())) {
-            deliver(what, to);
+        if (p == nullptr || !to.plain || p->forward_class != from.version_class ||
+            !p->connection.fits(run.packet_size_max) ||
+            p->connection.out().size() + run.packets.size() > state_->options.output_bytes_max) [[unlikely]] {
+            others_.push_back(&to);
             continue;
         }
-        if (p->connection.out().size() >= state_->options.output_bytes_max && is_full(*p, &from)) [[unlikely]]
-            continue;
-        p->connection.forward(packet);
-        counters_.count_delivery(what.payload.size());
+        p->connection.forward(run.packets, run.count, state_->lends_input);
+        counters_.count_delivery(run.payload_size, run.count);
         p->mark_dirty();
     }
-    return reason_code::success;
+    let_catch_up(r, from);
+    if (others_.empty() && r.groups.empty()) return;
+
+    packets::publish message;
+    std::string_view packet;
+    const bool is_v5 = from.connection.version() == protocol_version::v5;
+    for (std::string_view rest = run.packets; core::next_of_run(rest, is_v5, message, packet);) {
+        publication what{*state_,      &message, {},          message.topic, message.payload,
+                         from.session, &from,    message.qos, message.retain};
+        for (const receiver* const to : others_)
+            pass_on(what, *to, packet);
+        route_to_groups(what, r);
+    }
+}
+
+// Copied as it came, if that can be.
+void router::pass_on(publication& what, const receiver& to, std::string_view packet) {
+    peer* const p = to.session->peer;
+    if (p == nullptr || !to.plain || p->forward_class != what.publisher->version_class ||
+        !p->connection.fits(packet.size())) {
+        deliver(what, to);
+        return;
+    }
+    if (p->connection.out().size() >= state_->options.output_bytes_max && is_full(*p, what.publisher)) [[unlikely]]
+        return;
+    p->connection.forward(packet);
+    counters_.count_delivery(what.payload.size());
+    p->mark_dirty();
 }
 
 void router::publish(const core::message_ref& message, const client_session* from) {
@@ -165,6 +239,7 @@ route* router::find_route(peer& from, std::string_view topic) {
         from.rights_generation = rights->rights_generation();
         from.may_publish = from.may_publish && rights->may_publish(from.info(), topic);
     }
+    found->of_clients = true;
     // The publisher keeps it, so that the next message of the topic finds it without a hash.
     route* const r = found.get();
     if (found->receivers.size() <= kept_receivers_max && found.get() != cache_.passing()) {
@@ -217,6 +292,11 @@ bool router::route_to(publication& what, const route& r) {
     bool any = false;
     for (const receiver& to : r.receivers)
         any |= deliver(what, to);
+    return route_to_groups(what, r) || any;
+}
+
+bool router::route_to_groups(publication& what, const route& r) {
+    bool any = false;
     for (const group_index group : r.groups) {
         const auto forbidden = [&](session_index index) {
             return !state_->may_receive(state_->table.at(index), what.topic);
@@ -300,6 +380,16 @@ bool router::deliver(publication& what, const receiver& to) {
     p->mark_dirty();
     p->note_waiting();
     return true;
+}
+
+// If nobody who gets these messages can take more just now, there is no hurry to read more of them.
+void router::let_catch_up(const route& r, peer& from) {
+    peer* last = nullptr;
+    for (const receiver& to : r.receivers) {
+        last = to.session->peer;
+        if (last == nullptr || !last->is_behind()) return;
+    }
+    if (last != nullptr) from.take_breath(*last);
 }
 
 // The output of `to` is at its bound. True if the message is to be dropped; otherwise its publisher waits, and what it

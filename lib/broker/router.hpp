@@ -9,10 +9,12 @@
 #include "broker/hash_index.hpp"
 #include "broker/subscriptions.hpp"
 
+#include <martlet/core/connection.hpp>
 #include <martlet/core/outgoing_message.hpp>
 #include <martlet/error.hpp>
 #include <martlet/packets.hpp>
 
+#include <boost/container/small_vector.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
 
@@ -40,9 +42,10 @@ struct receiver {
 
 /// Who gets messages of one topic. Good as long as `generation` is the subscriptions'; later the pointers dangle.
 struct route : boost::intrusive_ref_counter<route, boost::thread_unsafe_counter> {
-    std::string topic;
+    bool of_clients = false;  ///< a client has published to it: the topic has been checked
     std::uint64_t generation = 0;
-    std::vector<receiver> receivers;
+    std::string topic;
+    boost::container::small_vector<receiver, 1> receivers;  // most topics have one: beside the rest, not elsewhere
     std::vector<group_index> groups;
 };
 using route_ref = boost::intrusive_ptr<route>;
@@ -56,6 +59,8 @@ public:
     /// Where all of a topic's places are taken, only one miss in eight takes one over, and the others give passing():
     /// more topics than places then cost a walk each, but no churn.
     [[nodiscard]] route_ref get(std::string_view topic);
+    /// The route that is in the cache, up to date or not; null if there is none.
+    [[nodiscard]] route* find(std::string_view topic) noexcept;
     /// The route that is not in the cache; good until the next get().
     [[nodiscard]] const route* passing() const noexcept { return passing_.get(); }
     /// `r` was filled: `count` receivers more, or less, than before.
@@ -88,6 +93,11 @@ public:
     /// to say: success, no_matching_subscribers, or not_authorized, and then nothing was done.
     reason_code publish(peer& from, const packets::publish& message, std::string_view packet);
 
+    /// For runs: the route of a topic that was published to before, if it is at hand, or else any valid topic's.
+    [[nodiscard]] const route* known_route(peer& from, std::string_view topic) noexcept;
+    [[nodiscard]] const route* route_of(peer& from, std::string_view topic) { return find_route(from, topic); }
+    void publish(peer& from, const core::plain_run& run, const route& r);
+
     /// A message of the broker itself, or a will. `from`: whose subscriptions with No Local are left out; null: none.
     void publish(const core::message_ref& message, const client_session* from);
 
@@ -101,8 +111,8 @@ public:
         std::uint64_t dropped_memory = 0;    ///< refused as a whole: memory_max
         std::uint64_t delivered_bytes = 0;   ///< payloads of `deliveries`
 
-        void count_delivery(std::size_t payload_size) noexcept {
-            ++deliveries;
+        void count_delivery(std::size_t payload_size, std::size_t count = 1) noexcept {
+            deliveries += count;
             delivered_bytes += payload_size;
         }
     };
@@ -114,13 +124,17 @@ private:
     void fill(route& r);
     void retain(publication& what);
     bool route_to(publication& what, const route& r);
+    bool route_to_groups(publication& what, const route& r);
     bool deliver(publication& what, const receiver& to);
+    void pass_on(publication& what, const receiver& to, std::string_view packet);
     bool is_full(peer& to, peer* from);
+    void let_catch_up(const route& r, peer& from);
 
     broker_state* state_;
     route_cache cache_;
     route_ref own_route_;
     match_result found_;
+    std::vector<const receiver*> others_;  // of a run: who cannot get it as it is
     counters counters_;
 };
 

@@ -48,6 +48,10 @@ bool connection::next_event(event& out) {
         // A CONNECT that is not answered yet holds back everything behind it but AUTH [MQTT-3.1.4-6].
         if (role_ == role::broker && state_ == connection_state::connecting && !authenticating_) return false;
 
+        if (input_.in_place().size() >= 4) {
+            const unsigned type = static_cast<unsigned char>(input_.in_place()[0]) >> 4U;
+            if (type - 4 < 4) take_acknowledgements();  // PUBACK to PUBCOMP
+        }
         const bool first = role_ == role::broker && state_ == connection_state::idle;
         frame in;
         fault why;
@@ -75,7 +79,7 @@ bool connection::on_packet(const frame& in, event& out) {
         switch (in.type) {
         case packet_type::puback: return on_puback(ack, out);
         case packet_type::pubrec: return on_pubrec(ack, out);
-        case packet_type::pubrel: return on_pubrel(ack, out);
+        case packet_type::pubrel: return on_pubrel(ack.id);
         default: return on_pubcomp(ack, out);
         }
     }

@@ -36,7 +36,7 @@ bool connection::on_publish(const frame& in, event& out) {
     }
     if (!is_equal(message.topic, last_topic_)) {
         fault why;
-        if (!check_topic(message, why)) return fail(why, out);
+        if (!check_levels(message, why)) return fail(why, out);
         last_topic_.assign(message.topic);
     }
     if (role_ == role::broker) {
@@ -82,7 +82,7 @@ bool connection::on_publish(const frame& in, event& out) {
     return false;
 }
 
-bool connection::check_topic(const packets::publish& message, fault& why) const noexcept {
+bool connection::check_levels(const packets::publish& message, fault& why) const noexcept {
     if (topic_levels(message.topic) <= limits_.topic_levels_max) return true;
     why = {reason_code::topic_name_invalid, "MQTT-4.7.3-3", "topic name with more levels than the limit"};
     return false;
@@ -113,21 +113,21 @@ void connection::send_due_acknowledgements() {
     }
 }
 
-bool connection::on_pubrel(packets::puback& ack, event&) {
+bool connection::on_pubrel(packet_id id) {
     changes& journal = session_->journal();
-    if (!session_->received.on_pubrel(ack.id)) {
+    if (!session_->received.on_pubrel(id)) {
         // Unknown: the exchange ended in an earlier life; the sender has to come to its end, too [MQTT-4.3.3-11].
-        hold(0, held_kind::pubcomp, ack.id, reason_code::packet_identifier_not_found);
+        hold(0, held_kind::pubcomp, id, reason_code::packet_identifier_not_found);
         return false;
     }
-    if (journal.on()) journal.record(erase_received{session_->key(), ack.id});
-    hold(journal.last(), held_kind::pubcomp, ack.id);
+    if (journal.on()) journal.record(erase_received{session_->key(), id});
+    hold(journal.last(), held_kind::pubcomp, id);
     return false;
 }
 
 // ---- acknowledgements of our own messages
 
-bool connection::on_puback(packets::puback& ack, event& out) {
+bool connection::on_puback(const packets::puback& ack, event& out) {
     inflight_entry* const entry = session_->sent.find(ack.id);
     if (entry == nullptr) return false;  // nothing waits for it
     if (entry->state != inflight_state::awaiting_puback) {
@@ -141,7 +141,7 @@ bool connection::on_puback(packets::puback& ack, event& out) {
     return out.who != 0;
 }
 
-bool connection::on_pubrec(packets::puback& ack, event& out) {
+bool connection::on_pubrec(const packets::puback& ack, event& out) {
     inflight_entry* const entry = session_->sent.find(ack.id);
     if (entry == nullptr) {
         if (!is_failure(ack.reason)) hold(0, held_kind::pubrel, ack.id, reason_code::packet_identifier_not_found);
@@ -164,20 +164,58 @@ bool connection::on_pubrec(packets::puback& ack, event& out) {
         finish(*entry, ack.reason);
         return out.who != 0;
     }
-    if (resend_next_ == entry->id) {  // acknowledged before it was sent again on this connection
-        const inflight_entry* const next = session_->sent.next(*entry);
-        resend_next_ = next != nullptr ? next->id : packet_id::none;
-    }
-    if (!entry->here) {
-        entry->here = true;
-        ++used_here_;
-    }
-    session_->release(*entry);
-    hold(entry->change_number, held_kind::pubrel, ack.id);
+    on_released(*entry);
     return false;
 }
 
-bool connection::on_pubcomp(packets::puback& ack, event& out) {
+void connection::on_released(inflight_entry& entry) {
+    if (resend_next_ == entry.id) {  // acknowledged before it was sent again on this connection
+        const inflight_entry* const next = session_->sent.next(entry);
+        resend_next_ = next != nullptr ? next->id : packet_id::none;
+    }
+    if (!entry.here) {
+        entry.here = true;
+        ++used_here_;
+    }
+    session_->release(entry);
+    hold(entry.change_number, held_kind::pubrel, entry.id);
+}
+
+// Acknowledgements in their shortest form come in long rows. Those that are as expected and of which nobody wants to hear
+// are dealt with here, without an event each; the first other one is left to next_event().
+void connection::take_acknowledgements() {
+    if (session_ == nullptr || state_ != connection_state::open) return;
+    inflight& sent = session_->sent;
+    for (;;) {
+        const std::string_view in = input_.in_place();
+        if (in.size() < 4 || in[1] != 2) return;
+        const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(in[i]); };
+        const packet_id id{static_cast<std::uint16_t>(byte(2) << 8 | byte(3))};
+        if (id == packet_id::none) return;
+        if (byte(0) == 0x62) {
+            input_.skip(4);
+            on_pubrel(id);
+        } else {
+            inflight_entry* const entry = sent.find(id);
+            if (entry == nullptr) return;
+            if (byte(0) == 0x40 && entry->state == inflight_state::awaiting_puback && entry->what.who == 0) {
+                input_.skip(4);
+                finish(*entry, reason_code::success);
+            } else if (byte(0) == 0x50 && entry->state == inflight_state::awaiting_pubrec) {
+                input_.skip(4);
+                on_released(*entry);
+            } else if (byte(0) == 0x70 && entry->state == inflight_state::awaiting_pubcomp && entry->what.who == 0) {
+                input_.skip(4);
+                finish(*entry, reason_code::success);
+            } else {
+                return;
+            }
+        }
+        ++counters_.packets_received;
+    }
+}
+
+bool connection::on_pubcomp(const packets::puback& ack, event& out) {
     inflight_entry* const entry = session_->sent.find(ack.id);
     if (entry == nullptr) return false;
     if (entry->state != inflight_state::awaiting_pubcomp) {
@@ -252,7 +290,12 @@ send_result connection::send(outgoing what) {
 void connection::send_entry(inflight_entry& entry) {
     entry.here = true;
     ++used_here_;
-    hold(entry.change_number, held_kind::publish, entry.id);
+    if (may_leave(entry.change_number)) {
+        write_publish(entry.what, entry.id, entry.sent);
+        entry.sent = true;
+    } else {
+        hold(entry.change_number, held_kind::publish, entry.id);
+    }
 }
 
 void connection::pump() {
@@ -317,45 +360,57 @@ void connection::resend() {
 
 // ---- what waits for the store
 
-void connection::hold(std::uint64_t number, held_kind kind, packet_id id, reason_code reason, std::string bytes) {
-    held what{number, kind, id, reason, std::move(bytes)};
-    if (held_.empty() && session_->journal().is_committed(number)) return let_go(what);
-    held_.push_back(std::move(what));  // first in, first out: order matters more than the one commit it waits for
+// First in, first out: order matters more than the one commit that something waits for.
+bool connection::may_leave(std::uint64_t number) const noexcept {
+    return held_.empty() && session_->journal().is_committed(number);
+}
+
+void connection::hold(std::uint64_t number, held_kind kind, packet_id id, reason_code reason) {
+    if (may_leave(number)) return let_go(kind, id, reason);
+    held_.push_back({number, kind, id, reason, {}});
+}
+
+void connection::hold_bytes(std::uint64_t number, held_kind kind, std::string bytes) {
+    held what{number, kind, packet_id::none, reason_code::success, std::move(bytes)};
+    if (may_leave(number)) return let_go(what);
+    held_.push_back(std::move(what));
 }
 
 void connection::on_committed() {
     while (!held_.empty() && session_ != nullptr && session_->journal().is_committed(held_.front().number)) {
-        held front = std::move(held_.front());
+        const held front = std::move(held_.front());
         held_.pop_front();
         let_go(front);
     }
 }
 
-void connection::let_go(held& what) {
-    switch (what.kind) {
-        case held_kind::publish:
-            // By now the exchange may have ended, or the id may stand for another one: only an unsent PUBLISH goes out.
-            if (inflight_entry* const entry = session_->sent.find(what.id);
-                entry != nullptr && entry->what.message != nullptr && entry->here) {
-                write_publish(entry->what, entry->id, entry->sent);
-                entry->sent = true;
-            }
-            return;
-        case held_kind::puback: return write_ack(packet_type::puback, what.id, what.reason);
-        case held_kind::pubrec: return write_ack(packet_type::pubrec, what.id, what.reason);
-        case held_kind::pubrel: return write_ack(packet_type::pubrel, what.id, what.reason);
-        case held_kind::pubcomp: return write_ack(packet_type::pubcomp, what.id, what.reason);
-        case held_kind::connack:
-            out_.append(what.bytes);
-            ++counters_.packets_sent;
-            last_sent_ = present_->steady;
-            return open(true);
-        case held_kind::bytes:
-            out_.append(what.bytes);
-            ++counters_.packets_sent;
-            last_sent_ = present_->steady;
-            return;
+void connection::let_go(held_kind kind, packet_id id, reason_code reason) {
+    switch (kind) {
+    case held_kind::publish:
+        // By now the exchange may have ended, or the id may stand for another one: only an unsent PUBLISH goes out.
+        if (inflight_entry* const entry = session_->sent.find(id);
+            entry != nullptr && entry->what.message != nullptr && entry->here) {
+            write_publish(entry->what, entry->id, entry->sent);
+            entry->sent = true;
+        }
+        return;
+    case held_kind::puback: return write_ack(packet_type::puback, id, reason);
+    case held_kind::pubrec: return write_ack(packet_type::pubrec, id, reason);
+    case held_kind::pubrel: return write_ack(packet_type::pubrel, id, reason);
+    case held_kind::pubcomp: return write_ack(packet_type::pubcomp, id, reason);
+    case held_kind::connack:
+    case held_kind::bytes: return;  // see below
     }
+}
+
+void connection::let_go(const held& what) {
+    if (what.kind != held_kind::connack && what.kind != held_kind::bytes) {
+        return let_go(what.kind, what.id, what.reason);
+    }
+    out_.append(what.bytes);
+    ++counters_.packets_sent;
+    last_sent_ = present_->steady;
+    if (what.kind == held_kind::connack) open(true);
 }
 
 void connection::write_ack(packet_type type, packet_id id, reason_code reason) {

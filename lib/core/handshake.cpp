@@ -151,7 +151,7 @@ void connection::accept(session& state, packets::connack answer) {
         return;
     }
     // CONNACK waits until the session is stored; the connection opens when it leaves.
-    hold(session_->journal().last(), held_kind::connack, packet_id::none, reason_code::success, encode_to_string(p));
+    hold_bytes(session_->journal().last(), held_kind::connack, encode_to_string(p));
 }
 
 void connection::refuse(reason_code reason, const connack_properties& properties) {

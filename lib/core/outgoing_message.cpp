@@ -1,5 +1,6 @@
 #include <martlet/core/outgoing_message.hpp>
 
+#include <array>
 #include <cassert>
 #include <cstring>
 #include <new>
@@ -7,9 +8,81 @@
 
 namespace martlet::core {
 
+namespace {
+
+// Blocks of messages that are gone, for those to come: with thousands of messages under way malloc's own caches are too
+// small. Bounded, of this thread.
+class block_cache {
+public:
+    static void* take(std::size_t size) {
+        const std::size_t at = index(size);
+        if (at >= classes) return ::operator new(size);
+        block_cache* const cache = of_thread();
+        if (cache == nullptr || cache->free_[at] == nullptr) return ::operator new((at + 1) * step);
+        block* const taken = cache->free_[at];
+        cache->free_[at] = taken->next;
+        cache->bytes_ -= (at + 1) * step;
+        return taken;
+    }
+
+    static void give(void* memory, std::size_t size) noexcept {
+        const std::size_t at = index(size);
+        block_cache* const cache = at < classes ? of_thread() : nullptr;
+        if (cache == nullptr || cache->bytes_ >= bytes_max) return ::operator delete(memory);
+        cache->free_[at] = ::new (memory) block{cache->free_[at]};
+        cache->bytes_ += (at + 1) * step;
+    }
+
+    block_cache() = default;
+    block_cache(const block_cache&) = delete;
+    block_cache& operator=(const block_cache&) = delete;
+    ~block_cache() {
+        is_over() = true;
+        for (block* first : free_) {
+            while (first != nullptr) ::operator delete(std::exchange(first, first->next));
+        }
+    }
+
+private:
+    struct block {
+        block* next;
+    };
+    static constexpr std::size_t step = 32;
+    static constexpr std::size_t classes = 32;  // up to 1 KiB
+    static constexpr std::size_t bytes_max = 1024 * 1024;
+
+    static std::size_t index(std::size_t size) noexcept { return (size - 1) / step; }
+    // Messages may outlive it: those of static objects.
+    static bool& is_over() noexcept {
+        static thread_local bool over = false;
+        return over;
+    }
+    static block_cache* of_thread() noexcept {
+#ifdef __SANITIZE_ADDRESS__
+        return nullptr;  // a use after free is to be found
+#else
+        static thread_local block_cache cache;
+        return is_over() ? nullptr : &cache;
+#endif
+    }
+
+    std::array<block*, classes> free_{};
+    std::size_t bytes_ = 0;
+};
+
+}  // namespace
+
 outgoing_message* outgoing_message::allocate(std::size_t bytes_size) {
-    void* const memory = ::operator new(sizeof(outgoing_message) + bytes_size);
+    void* const memory = block_cache::take(sizeof(outgoing_message) + bytes_size);
     return ::new (memory) outgoing_message();
+}
+
+void outgoing_message::operator delete(outgoing_message* p, std::destroying_delete_t) noexcept {
+    const std::size_t head = p->topic_size_ + std::size_t{p->section_size_};
+    const bool has_payload_inside = p->payload_.data() == p->bytes() + head;
+    const std::size_t size = sizeof *p + head + (has_payload_inside ? p->payload_.size() : 0);
+    p->~outgoing_message();
+    block_cache::give(p, size);
 }
 
 void outgoing_message::charge(const message_ref& message, boost::intrusive_ptr<memory_account> to) noexcept {
@@ -18,8 +91,6 @@ void outgoing_message::charge(const message_ref& message, boost::intrusive_ptr<m
     to->bytes += made->cost();
     made->account_ = std::move(to);
 }
-
-void outgoing_message::operator delete(void* p) noexcept { ::operator delete(p); }
 
 namespace {
 

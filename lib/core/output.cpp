@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
+#include <string>
 #include <utility>
 
 namespace martlet::core {
@@ -39,6 +41,44 @@ void output::append_payload(const message_ref& owner) {
     if (shared_ == nullptr) shared_ = new std::deque<shared_payload>;
     shared_->push_back({tail_, payload, owner});
     size_ += payload.size();
+}
+
+void output::lend(std::string_view bytes) {
+    if (shared_ == nullptr) shared_ = new std::deque<shared_payload>;
+    shared_->push_back({tail_, bytes, {}});
+    size_ += bytes.size();
+    is_lent_ = true;
+}
+
+// Lent bytes take their places among those that are our own. What stands before the first of them stays where it is: a
+// backlog must not be copied again and again.
+void output::copy_lent() {
+    is_lent_ = false;
+    const auto first = std::find_if(shared_->begin(), shared_->end(), [](auto& s) { return s.owner == nullptr; });
+    if (first == shared_->end()) return;
+    const std::size_t from = first->position;
+    const std::string own(buffer_.bytes.get() + from, tail_ - from);
+    const std::vector<shared_payload> behind(std::make_move_iterator(first), std::make_move_iterator(shared_->end()));
+    shared_->erase(first, shared_->end());
+
+    tail_ = from;
+    const auto put = [this](std::string_view bytes) {
+        if (bytes.empty()) return;
+        std::memcpy(reserve(bytes.size()), bytes.data(), bytes.size());
+        tail_ += bytes.size();  // it is counted in size_
+    };
+    std::size_t at = from;
+    for (const shared_payload& shared : behind) {
+        put(std::string_view(own).substr(at - from, shared.position - at));
+        at = shared.position;
+        if (shared.owner == nullptr) {
+            put(shared.rest);
+        } else {
+            shared_->push_back({tail_, shared.rest, shared.owner});
+        }
+    }
+    put(std::string_view(own).substr(at - from));
+    if (shared_->empty()) delete std::exchange(shared_, nullptr);
 }
 
 std::size_t output::gather(std::span<std::string_view> views) const noexcept {
@@ -82,6 +122,7 @@ void output::consume(std::size_t n) noexcept {
 void output::clear() noexcept {
     delete shared_;
     shared_ = nullptr;
+    is_lent_ = false;
     head_ = tail_ = size_ = 0;
     if (buffer_.bytes) pool_->give(std::exchange(buffer_, {}));
 }

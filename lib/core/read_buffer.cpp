@@ -4,21 +4,22 @@
 
 namespace martlet::core {
 
+// Gives the memory of a large packet back; a small one is worth keeping while a stream is cut in pieces.
+void read_buffer::drop_used() noexcept {
+    tail_head_ += tail_packet_;
+    tail_used_ = false;
+    if (tail_head_ != tail_.size()) return;
+    if (tail_.capacity() > 4096) {
+        tail_ = std::string();
+    } else {
+        tail_.clear();
+    }
+    tail_head_ = 0;
+}
+
 frame_status read_buffer::next(protocol_version version, std::size_t packet_size_max, frame& out, fault& why) {
     std::size_t size = 0;
-    if (tail_used_) {
-        tail_head_ += tail_packet_;
-        tail_used_ = false;
-        if (tail_head_ == tail_.size()) {
-            // Give the memory of a large packet back; a small one is worth keeping while a stream is cut in pieces.
-            if (tail_.capacity() > 4096) {
-                tail_ = std::string();
-            } else {
-                tail_.clear();
-            }
-            tail_head_ = 0;
-        }
-    }
+    if (tail_used_) drop_used();
     if (tail_.size() == tail_head_) {  // nothing kept: in place
         const frame_status status = cut_frame(fresh_, version, packet_size_max, out, why, size);
         if (status == frame_status::complete) fresh_.remove_prefix(out.packet.size());

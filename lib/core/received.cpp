@@ -79,9 +79,16 @@ void received::push_order(std::uint16_t id) {
     ++order_count_;
 }
 
+void received::settle_latest() {
+    insert(latest_.id) = latest_;
+    if (latest_.here) push_order(latest_.id);
+    latest_ = slot();
+}
+
 received::arrived received::on_publish(packet_id id, martlet::qos q, bool dup) {
     const std::uint16_t number = to_number(id);
     bool gave_up_qos_2 = false;
+    if (has_latest()) settle_latest();
     if (slot* const known = find(number)) {
         if (known->state == id_state::awaiting_pubrel) {
             if (q == martlet::qos::exactly_once) return {arrival::answered_before, 0};
@@ -99,20 +106,16 @@ received::arrived received::on_publish(packet_id id, martlet::qos q, bool dup) {
         }
         erase(*known);
     }
-    slot& s = insert(number);
-    s.state = id_state::unacknowledged;
-    s.qos = q;
-    s.here = true;
-    s.acknowledged = false;
     if (++last_ == 0) ++last_;  // 0 is nobody's
-    s.number = make_receipt(epoch_, last_, q, number);
-    push_order(number);
+    const receipt made = make_receipt(epoch_, last_, q, number);
+    latest_ = {number, id_state::unacknowledged, q, true, false, reason_code::success, made};
     ++unacknowledged_;
-    return {arrival::fresh, s.number, gave_up_qos_2};
+    if (order_count_ != 0) settle_latest();
+    return {arrival::fresh, made, gave_up_qos_2};
 }
 
 void received::acknowledge(receipt number, reason_code reason) noexcept {
-    slot* const s = find(id_of(number));
+    slot* const s = has_latest() && latest_.number == number ? &latest_ : find(id_of(number));
     if (s == nullptr || s->number != number || s->state != id_state::unacknowledged || s->acknowledged) return;
     s->acknowledged = true;
     s->reason = reason;
@@ -120,6 +123,18 @@ void received::acknowledge(receipt number, reason_code reason) noexcept {
 }
 
 bool received::next_due(due& out) {
+    if (has_latest() && latest_.here) {
+        if (!latest_.acknowledged) return false;
+        out = {packet_id{latest_.id}, latest_.qos, latest_.reason};
+        if (latest_.qos == martlet::qos::exactly_once && !is_failure(latest_.reason)) {
+            slot& s = insert(latest_.id);
+            s = latest_;
+            s.state = id_state::awaiting_pubrel;
+            s.here = false;
+        }
+        latest_ = slot();
+        return true;
+    }
     if (order_count_ == 0) return false;
     slot* const s = find(order_[order_head_]);
     assert(s != nullptr && s->state == id_state::unacknowledged);
@@ -144,6 +159,7 @@ bool received::on_pubrel(packet_id id) noexcept {
 }
 
 void received::on_closed() noexcept {
+    latest_.here = false;
     for (slot& s : table_)
         s.here = false;
     order_head_ = order_count_ = 0;
@@ -151,6 +167,7 @@ void received::on_closed() noexcept {
 
 void received::forget_qos_1() {
     assert(order_count_ == 0);
+    if (has_latest()) settle_latest();
     std::vector<std::uint16_t> ids;
     for (const slot& s : table_) {
         if (s.state == id_state::unacknowledged && s.qos == martlet::qos::at_least_once) ids.push_back(s.id);
@@ -163,13 +180,14 @@ void received::forget_qos_1() {
 }
 
 void received::clear() noexcept {
+    latest_ = slot();
     table_ = {};
     order_ = {};
     order_head_ = order_count_ = count_ = unacknowledged_ = 0;  // last_ goes on: old receipts stay unknown
 }
 
 void received::restore(packet_id id) {
-    if (id == packet_id::none || find(to_number(id)) != nullptr) return;
+    if (id == packet_id::none || knows(id)) return;
     slot& s = insert(to_number(id));
     s.state = id_state::awaiting_pubrel;
     s.qos = martlet::qos::exactly_once;
@@ -177,7 +195,8 @@ void received::restore(packet_id id) {
 }
 
 bool received::knows(packet_id id) const noexcept {
-    return const_cast<received*>(this)->find(to_number(id)) != nullptr;  // looking changes nothing
+    return (has_latest() && latest_.id == to_number(id)) ||
+           const_cast<received*>(this)->find(to_number(id)) != nullptr;  // looking changes nothing
 }
 
 std::vector<packet_id> received::awaiting_pubrel() const {

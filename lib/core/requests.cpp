@@ -97,7 +97,7 @@ void connection::suback(packet_id id, std::span<const reason_code> reasons, cons
     if (!strip_to_fit(p)) {
         return close_with({reason_code::packet_too_large, "MQTT-3.1.2-24", "SUBACK is larger than the client takes"});
     }
-    hold(session_->journal().last(), held_kind::bytes, id, reason_code::success, encode_to_string(p));
+    hold_bytes(session_->journal().last(), held_kind::bytes, encode_to_string(p));
 }
 
 void connection::unsuback(packet_id id, std::span<const reason_code> reasons, const ack_properties& properties) {
@@ -108,7 +108,7 @@ void connection::unsuback(packet_id id, std::span<const reason_code> reasons, co
     if (!strip_to_fit(p)) {
         return close_with({reason_code::packet_too_large, "MQTT-3.1.2-24", "UNSUBACK is larger than the client takes"});
     }
-    hold(session_->journal().last(), held_kind::bytes, id, reason_code::success, encode_to_string(p));
+    hold_bytes(session_->journal().last(), held_kind::bytes, encode_to_string(p));
 }
 
 }  // namespace martlet::core

@@ -97,6 +97,25 @@ struct event {
     martlet::packet other;
 };
 
+/// Messages at QoS 0 under one topic that have come one after the other, each in its plainest encoding: no DUP, no
+/// RETAIN, no properties. A broker can pass them on as they are, all at once. Views as in `event`.
+struct plain_run {
+    std::string_view topic;
+    std::string_view packets;           ///< back to back
+    std::size_t count = 0;
+    std::size_t payload_size = 0;       ///< of all
+    std::size_t payload_size_max = 0;   ///< of one
+    std::size_t packet_size_max = 0;    ///< of one
+    // what peek() has seen behind the run, so that it need not look again
+    const char* seen_at = nullptr;
+    std::size_t seen_size = 0;
+    std::size_t seen_payload_size = 0;
+    std::string_view seen_topic;
+};
+
+/// The first message of `rest`, which begins as the packets of a run do, and is shortened by it; false: there is none.
+[[nodiscard]] bool next_of_run(std::string_view& rest, bool is_v5, packets::publish& out, std::string_view& packet) noexcept;
+
 /// Of a message without any; one object, so that the hot path does not make one per message.
 inline constexpr message_properties no_properties{};
 
@@ -136,6 +155,19 @@ public:
     /// The next event, false if there is none. Decodes the next packet only when asked: an owner that stops asking
     /// (and calls keep_rest()) exerts back-pressure.
     [[nodiscard]] bool next_event(event& out);
+    /// Broker: the messages that next_event() would tell of next, if they make up a run. They are still there until
+    /// take(). The topic may be anything: the owner knows it to be a valid one that is within the limits, because it was
+    /// received before, or asks check_topic(). `out` is one object of the owner's, used again and again. False: ask
+    /// next_event().
+    [[nodiscard]] bool peek(plain_run& out) noexcept {
+        return input_.in_place().starts_with('\x30') && peek_run(out);
+    }
+    [[nodiscard]] bool check_topic(std::string_view topic) const noexcept;
+    void take(const plain_run& run) noexcept {
+        input_.skip(run.packets.size());
+        counters_.packets_received += run.count;
+        counters_.messages_received += run.count;
+    }
     /// Bytes to write.
     [[nodiscard]] output& out() noexcept { return out_; }
     [[nodiscard]] const output& out() const noexcept { return out_; }
@@ -183,6 +215,16 @@ public:
         out_.commit(packet.size());
         last_sent_ = present_->steady;
         ++counters_.messages_sent;
+    }
+    /// The same for a run of `count`. With `lend` a long one is only referred to: see output::lend().
+    void forward(std::string_view packets, std::size_t count, bool lend) {
+        if (lend && packets.size() >= output::share_size_min) {
+            out_.lend(packets);
+        } else {
+            out_.append(packets);
+        }
+        last_sent_ = present_->steady;
+        counters_.messages_sent += count;
     }
     /// The application is done with a received QoS 1 or 2 message: PUBACK or PUBREC leaves in the order of arrival. A
     /// reason ≥ 0x80 refuses it (MQTT 5). Receipts of an earlier connection take effect when the message re-arrives.
@@ -236,13 +278,15 @@ private:
         std::string bytes;
     };
 
+    [[nodiscard]] bool peek_run(plain_run& out) noexcept;
     // one per packet type, in connection.cpp; true if there is an event
     bool on_packet(const frame& in, event& out);
     bool on_publish(const frame& in, event& out);
-    bool on_puback(packets::puback& ack, event& out);
-    bool on_pubrec(packets::puback& ack, event& out);
-    bool on_pubrel(packets::puback& ack, event& out);
-    bool on_pubcomp(packets::puback& ack, event& out);
+    bool on_puback(const packets::puback& ack, event& out);
+    bool on_pubrec(const packets::puback& ack, event& out);
+    bool on_pubrel(packet_id id);
+    bool on_pubcomp(const packets::puback& ack, event& out);
+    void on_released(inflight_entry& entry);
     bool on_other(const frame& in, event& out);
     bool on_connect(const frame& in, event& out);
     void refuse_faulty_connect(const frame& in, const fault& why);
@@ -252,7 +296,7 @@ private:
     bool on_disconnect(event& out);
     bool on_auth(event& out);
     bool fail(const fault& why, event& out);
-    bool check_topic(const packets::publish& message, fault& why) const noexcept;
+    [[nodiscard]] bool check_levels(const packets::publish& message, fault& why) const noexcept;
 
     void open(bool session_present);
     void send_queued_qos_0();
@@ -268,9 +312,12 @@ private:
     [[nodiscard]] bool strip_to_fit(packet& p) const;
     [[nodiscard]] std::string encode_to_string(const packet& p) const;
     void close_with(const fault& why);
-    void hold(std::uint64_t number, held_kind kind, packet_id id, reason_code reason = reason_code::success,
-              std::string bytes = {});
-    void let_go(held& what);
+    void hold(std::uint64_t number, held_kind kind, packet_id id, reason_code reason = reason_code::success);
+    void hold_bytes(std::uint64_t number, held_kind kind, std::string bytes);
+    [[nodiscard]] bool may_leave(std::uint64_t number) const noexcept;
+    void let_go(held_kind kind, packet_id id, reason_code reason);
+    void let_go(const held& what);
+    void take_acknowledgements();
     void send_due_acknowledgements();
     [[nodiscard]] steady_time ping_deadline() const noexcept;
     void fail_later(error_code error, const fault& why);

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -81,7 +82,7 @@ public:
         return sizeof(*this) + topic_size_ + section_size_ + payload_.size();
     }
 
-    static void operator delete(void* p) noexcept;
+    static void operator delete(outgoing_message* p, std::destroying_delete_t) noexcept;
 
 private:
     outgoing_message() = default;

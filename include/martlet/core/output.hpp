@@ -39,7 +39,7 @@ private:
 class output {
 public:
     /// From this size on a payload is referred to, below it is copied: a copy of a small packet is cheaper than a
-    /// buffer of its own in the gather write.
+    /// buffer of its own in the gather write. The same goes for bytes that can be lent.
     static constexpr std::size_t share_size_min = 4096;
 
     explicit output(buffer_pool& pool) noexcept : pool_(&pool) {}
@@ -61,6 +61,12 @@ public:
         std::memcpy(reserve(bytes.size()), bytes.data(), bytes.size());
         commit(bytes.size());
     }
+    /// Refers to bytes of somebody else, who keeps them as they are until they are written or keep_lent() was called.
+    void lend(std::string_view bytes);
+    /// Copies what is still lent, so that its bytes may go away.
+    void keep_lent() {
+        if (is_lent_) copy_lent();
+    }
     /// Refers to the payload of `owner` if it is large, else copies it.
     void append_payload(const message_ref& owner);
 
@@ -79,8 +85,9 @@ private:
     struct shared_payload {
         std::size_t position;  // in buffer_: where it is inserted
         std::string_view rest;
-        message_ref owner;
+        message_ref owner;  // null: lent
     };
+    void copy_lent();
     void grow(std::size_t n);
 
     buffer_pool* pool_;
@@ -90,6 +97,7 @@ private:
     std::size_t size_ = 0;
     std::uint64_t consumed_ = 0;
     std::deque<shared_payload>* shared_ = nullptr;  // most connections never have one
+    bool is_lent_ = false;
 };
 
 }  // namespace martlet::core

@@ -18,6 +18,15 @@ public:
     /// The next complete packet; views in it are valid until the next call of next(), offer() or keep_rest().
     [[nodiscard]] frame_status next(protocol_version version, std::size_t packet_size_max, frame& out, fault& why);
 
+    /// The offered bytes that have not been cut yet, unless kept ones stand before them: then there are none. What was
+    /// returned by next() is no longer valid.
+    [[nodiscard]] std::string_view in_place() noexcept {
+        if (tail_used_) drop_used();
+        return tail_.size() == tail_head_ ? fresh_ : std::string_view();
+    }
+    /// Takes the first `n` bytes of in_place() as cut.
+    void skip(std::size_t n) noexcept { fresh_.remove_prefix(n); }
+
     /// Copies what has not been cut yet, so that the offered bytes may go away.
     void keep_rest();
 
@@ -28,6 +37,8 @@ public:
     void clear() noexcept;
 
 private:
+    void drop_used() noexcept;
+
     std::string tail_;           // kept bytes from tail_head_ on; they precede fresh_
     std::size_t tail_head_ = 0;
     std::string_view fresh_;

@@ -80,7 +80,7 @@ public:
     /// True if the id is known: unacknowledged or awaiting PUBREL.
     [[nodiscard]] bool knows(packet_id id) const noexcept;
     /// Ids known: what counts against our own Receive Maximum.
-    [[nodiscard]] std::size_t count() const noexcept { return count_; }
+    [[nodiscard]] std::size_t count() const noexcept { return count_ + (has_latest() ? 1 : 0); }
     /// Messages handed over and not acknowledged by the application.
     [[nodiscard]] std::size_t unacknowledged() const noexcept { return unacknowledged_; }
 
@@ -95,12 +95,17 @@ private:
         reason_code reason = reason_code::success;
         receipt number = 0;
     };
+    [[nodiscard]] bool has_latest() const noexcept { return latest_.state != id_state::free; }
+    void settle_latest();
     slot* find(std::uint16_t id) noexcept;
     slot& insert(std::uint16_t id);
     void erase(slot& s) noexcept;
     void rehash(std::size_t size);
     void push_order(std::uint16_t id);
 
+    // The message that came last, if nothing older is unacknowledged: most are acknowledged before the next one comes, and
+    // then never get into the table.
+    slot latest_;
     std::vector<slot> table_;           // open addressing, a power of two; at most half full
     std::vector<std::uint16_t> order_;  // ring: ids in the order of arrival on this connection
     std::size_t order_head_ = 0;

@@ -409,3 +409,130 @@ TEST_CASE("router: 20,000 topics pass through the cache, and changes of subscrip
         client.subscribe("other" + std::to_string(round));
     }
 }
+
+TEST_CASE(
+    "router: runs of plain messages reach each kind of receiver whole and in order, also where sockets are full") {
+    for (const auto version : all_versions) {
+        world w({.queue_qos_0 = true});
+        wire_client publisher(w, version);
+        publisher.connect("p");
+        std::list<wire_client> receivers;
+        const auto add = [&](protocol_version v, std::string_view id, std::uint32_t identifier,
+                             packets::connect c) -> auto& {
+            auto& r = receivers.emplace_back(w, v);
+            r.connect(id, c);
+            r.subscribe("a/#", qos::at_most_once, identifier);
+            return r;
+        };
+        packets::connect narrow;
+        narrow.properties.maximum_packet_size = 100;
+        packets::connect kept;
+        kept.properties.session_expiry_interval = 1'000;
+        add(protocol_version::v3_1_1, "plain", 0, {});
+        add(protocol_version::v5, "plain 5", 0, {});
+        add(protocol_version::v5, "identified", 7, {});
+        auto& slow = add(version, "slow", 0, {});
+        auto& small = add(protocol_version::v5, "small", 0, narrow);
+        auto& sleeper = add(protocol_version::v5, "sleeper", 0, kept);
+        sleeper.drop();
+        slow.room = 30'000;
+
+        // Runs of one topic, of changing ones, of changing sizes, with packets between that are not plain.
+        std::vector<std::string> sent;
+        std::string bytes;
+        for (int i = 0; i < 2'000; ++i) {
+            packets::publish p;
+            const std::string topic = i % 500 < 400 ? "a/b" : "a/" + std::to_string(i % 3);
+            const std::string payload = std::to_string(i) + std::string(i % 7 == 0 ? 200 : 20, 'x');
+            p.topic = topic;
+            p.payload = payload;
+            if (i % 97 == 0) {
+                p.qos = qos::at_least_once;
+                p.id = packet_id{static_cast<std::uint16_t>(i + 1)};
+            }
+            bytes += publisher.bytes_of(p);
+            sent.push_back(payload);
+        }
+        for (std::size_t at = 0; at < bytes.size(); at += 65'536)
+            publisher.send_and_flush(bytes.substr(at, 65'536));
+        slow.unblock(std::size_t(-1));
+
+        std::vector<std::string> fitting;
+        for (const auto& payload : sent)
+            if (payload.size() < 90) fitting.push_back(payload);
+        for (auto& r : receivers) {
+            if (&r == &sleeper) continue;
+            CHECK(r.payloads() == (&r == &small ? fitting : sent));
+        }
+        wire_client again(w, protocol_version::v5);
+        kept.clean_start = false;
+        again.connect("sleeper", kept);
+        CHECK(again.payloads() == sent);
+        const auto counted = w.engine.count();
+        CHECK(counted.routed.dropped_full == 0);
+        CHECK(counted.traffic.publishes_received == sent.size());
+        CHECK(counted.routed.deliveries == 5 * sent.size() + fitting.size());
+    }
+}
+
+TEST_CASE("router: a topic that is not valid ends a run, and with it the connection") {
+    world w;
+    wire_client subscriber(w, protocol_version::v3_1_1), publisher(w, protocol_version::v3_1_1);
+    subscriber.connect("s");
+    subscriber.subscribe("#");
+    publisher.connect("p");
+    packets::publish p;
+    p.topic = "good";
+    p.payload = "1";
+    std::string bytes = publisher.bytes_of(p) + publisher.bytes_of(p);
+    p.topic = "bad/#";
+    bytes += publisher.bytes_of(p);
+    p.topic = "good";
+    bytes += publisher.bytes_of(p);
+    publisher.send_and_flush(bytes);
+    CHECK(publisher.closed);
+    CHECK(subscriber.payloads() == std::vector<std::string>{"1", "1"});
+}
+
+TEST_CASE("router: a publisher takes a breath while all receivers are behind, of a millisecond at most") {
+    for (const auto q : {qos::at_most_once, qos::at_least_once}) {
+        world w;
+        wire_client slow(w, protocol_version::v3_1_1), quick(w, protocol_version::v3_1_1);
+        wire_client publisher(w, protocol_version::v3_1_1);
+        slow.connect("slow");
+        quick.connect("quick");
+        publisher.connect("p");
+        slow.subscribe("t", q);
+        slow.room = 0;
+        std::string bytes;
+        packets::publish p;
+        p.topic = "t";
+        p.qos = q;
+        const std::string payload(200, 'x');
+        p.payload = payload;
+        for (std::uint16_t i = 1; i <= 2'500; ++i) {
+            if (q != qos::at_most_once) p.id = packet_id{i};
+            bytes += publisher.bytes_of(p);
+        }
+        publisher.send_and_flush(bytes);
+        publisher.send_and_flush(bytes);
+        CHECK(!publisher.reading);
+        w.pass(1ms);
+        CHECK(publisher.reading);
+
+        publisher.send_and_flush(bytes);
+        CHECK(!publisher.reading);
+        slow.unblock(std::size_t(-1));
+        while (slow.has_packet())
+            slow.acknowledge(slow.get<packets::publish>());
+        CHECK(publisher.reading);
+
+        // One who keeps up is not made to wait for one who does not.
+        slow.room = 0;
+        quick.subscribe("t");
+        for (int i = 0; i < 3; ++i) {
+            publisher.send_and_flush(bytes);
+            CHECK(publisher.reading);
+        }
+    }
+}

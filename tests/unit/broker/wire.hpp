@@ -83,6 +83,21 @@ public:
         reading = world_.engine.receive(id_, bytes, world_.now);
         world_.flush();
     }
+    /// The same as a broker on a network does it: flushed at once, and then the bytes are gone.
+    void send_and_flush(std::string bytes) {
+        reading = world_.engine.receive_and_flush(id_, bytes, world_.now, [](const flush_item& item) {
+            static_cast<wire_client*>(item.owner)->take(item.out, item.closing, item.reading);
+        });
+        bytes.assign(bytes.size(), '!');
+        world_.flush();
+    }
+    /// Encoded in this client's version.
+    template <class Packet>
+    [[nodiscard]] std::string bytes_of(const Packet& p) {
+        std::string bytes;
+        append(bytes, p);
+        return bytes;
+    }
     /// CONNECT, and the CONNACK that came. Requires that one comes.
     packets::connack connect(std::string_view client_id, packets::connect c = {}) {
         c.client_id = client_id;

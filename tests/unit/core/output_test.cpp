@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <deque>
 #include <random>
 
 using namespace martlet;
@@ -42,13 +43,24 @@ TEST_CASE("output: what is appended comes out in order, small payloads copied, l
     CHECK(views[0].size() == 11);
 }
 
-TEST_CASE("output: any sequence of appends and consumes is a FIFO of bytes") {
+TEST_CASE("output: any sequence of appends, loans and consumes is a FIFO of bytes") {
     buffer_pool pool;
     output subject(pool);
     std::string model;
+    std::deque<std::string> lent;  // until the loan ends, and then it is scribbled over
     std::mt19937 random(7);
     for (int i = 0; i != 20'000; ++i) {
-        switch (random() % 4) {
+        switch (random() % 6) {
+        case 2:
+            lent.emplace_back(random() % 9000 + 1, static_cast<char>('0' + random() % 10));
+            subject.lend(lent.back());
+            model += lent.back();
+            break;
+        case 3:
+            subject.keep_lent();
+            for (std::string& bytes : lent) bytes.assign(bytes.size(), '!');
+            lent.clear();
+            break;
         case 0: {
             const std::string bytes(random() % 300, static_cast<char>('a' + random() % 26));
             subject.append(bytes);
@@ -71,6 +83,23 @@ TEST_CASE("output: any sequence of appends and consumes is a FIFO of bytes") {
         REQUIRE(subject.size() == model.size());
         if (i % 50 == 0) REQUIRE(all(subject, 100'000) == model);
     }
+}
+
+TEST_CASE("output: what is lent is not copied while the loan lasts") {
+    buffer_pool pool;
+    output subject(pool);
+    const std::string bytes(10'000, 'x');
+    subject.append("a");
+    subject.lend(bytes);
+    std::string_view views[4];
+    REQUIRE(subject.gather(views) == 2);
+    CHECK(views[1].data() == bytes.data());
+
+    subject.consume(1 + 4'000);
+    subject.keep_lent();
+    REQUIRE(subject.gather(views) == 1);
+    CHECK(views[0] == std::string(6'000, 'x'));
+    CHECK(views[0].data() != bytes.data() + 4'000);
 }
 
 TEST_CASE("output: gather fills what it is given and no more") {
