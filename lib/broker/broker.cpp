@@ -14,6 +14,7 @@
 
 #include <atomic>
 #include <list>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -267,9 +268,15 @@ private:
         if (!engine_.admits({address, is_local(address)})) return;
         connection& c = connections_.emplace_back(*this);
         c.self = std::prev(connections_.end());
-        c.id = engine_.peer_opened({address, is_local(address), {}, by_identity}, &c, network_->now());
-        c.driver = net::driver::create(network_, std::move(link), *engine_.out(c.id), c);
-        c.driver->start();
+        try {
+            c.id = engine_.peer_opened({address, is_local(address), {}, by_identity}, &c, network_->now());
+            c.driver = net::driver::create(network_, std::move(link), *engine_.out(c.id), c);
+            c.driver->start();
+        } catch (const std::bad_alloc&) {  // this one cannot be served; the others can
+            if (c.driver != nullptr) c.driver->detach();
+            engine_.on_closed(c.id, network_->now());
+            connections_.erase(c.self);
+        }
         arm();
     }
 

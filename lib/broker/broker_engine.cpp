@@ -1,6 +1,7 @@
 #include "broker/broker_engine.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace martlet::broker_impl {
@@ -85,11 +86,25 @@ std::string broker_state::choose_client_id() {
     return id;
 }
 
+// The lists that only hold who is connected are not to fail later.
+void broker_state::reserve_peer() {
+    const auto make_room = [](auto& list, std::size_t count) {
+        if (list.capacity() < count) list.reserve(std::max(count, 2 * list.capacity()));
+    };
+    const std::size_t count = peers.size() + 1;
+    make_room(peers, count);
+    make_room(free_peers, count);
+    make_room(dirty, 2 * count);
+    make_room(waiting_for_store, count);
+    make_room(noted, count);
+    make_room(waiting_for_room, count);
+}
+
 void broker_state::schedule(peer& p) {
     const steady_time at = p.next_deadline();
     if (at >= p.looked_at) return;
-    p.looked_at = at;
     timers.push(at, deadlines::kind::peer, static_cast<std::uint64_t>(p.id()));
+    p.looked_at = at;
 }
 
 void broker_state::publish_will(client_session& session, const stored_will& will) {
@@ -132,7 +147,7 @@ traffic_counters broker_state::present_traffic() const noexcept {
 void broker_state::apply_rights() {
     filters.invalidate();
     for (const auto& p : peers) {
-        if (p != nullptr) p->apply_rights();
+        if (p != nullptr) with_memory(*p, [&] { p->apply_rights(); });
     }
 }
 
@@ -155,14 +170,17 @@ bool broker_engine::restore(stored_state stored, const instant& now) {
 
 peer_id broker_engine::peer_opened(peer_info info, void* owner, const instant& now) {
     const turn here(*this, now);
-    if (state_.free_peers.empty()) {
-        state_.free_peers.push_back(static_cast<std::uint32_t>(state_.peers.size()));
-        state_.peers.emplace_back();
-    }
-    const std::uint32_t at = state_.free_peers.back();
-    state_.free_peers.pop_back();
+    state_.reserve_peer();
+    const auto at =
+        state_.free_peers.empty() ? static_cast<std::uint32_t>(state_.peers.size()) : state_.free_peers.back();
     const peer_id id{static_cast<std::uint64_t>(++state_.last_peer_generation) << 32 | at};
-    state_.peers[at] = std::make_unique<peer>(state_, id, std::move(info), owner);
+    auto made = std::make_unique<peer>(state_, id, std::move(info), owner);
+    if (state_.free_peers.empty()) {
+        state_.peers.push_back(std::move(made));
+    } else {
+        state_.free_peers.pop_back();
+        state_.peers[at] = std::move(made);
+    }
     return id;
 }
 
@@ -175,7 +193,7 @@ bool broker_engine::receive(peer_id id, std::string_view bytes, const instant& n
     if (p == nullptr) return false;
     const turn here(*this, now);
     state_.traffic.bytes_received += bytes.size();
-    p->receive(bytes);
+    state_.with_memory(*p, [&] { p->receive(bytes); });
     return p->wants_reading();
 }
 
@@ -193,14 +211,18 @@ void broker_engine::on_written(peer_id id, const instant& now) {
     if (p == nullptr) return;
     const turn here(*this, now);
     count_written(*p, p->flushed_size);
-    drained(*p);
+    state_.with_memory(*p, [&] { drained(*p); });
 }
 
 void broker_engine::on_closed(peer_id id, const instant& now) {
     peer* const p = state_.find(id);
     if (p == nullptr) return;
     const turn here(*this, now);
-    p->on_closed();
+    try {
+        p->on_closed();
+    } catch (const std::bad_alloc&) {
+        p->end_surely();
+    }
     if (p->dirty) state_.dirty[p->dirty_at] = nullptr;
     const auto at = static_cast<std::uint32_t>(id);
     state_.peers[at].reset();
@@ -212,30 +234,50 @@ void broker_engine::on_deadline(const instant& now) {
     const turn here(*this, now);
     for (deadlines::entry e; state_.timers.pop(now.steady, e);) {
         if (e.what == deadlines::kind::session) {
-            state_.table.on_deadline(e.whom, now);
+            on_session_deadline(e, now);
             continue;
         }
         peer* const p = state_.find(peer_id{e.whom});
         if (p == nullptr) continue;
-        p->looked_at = never;
-        if (p->next_deadline() <= now.steady) p->on_deadline();
-        state_.schedule(*p);
+        state_.with_memory(*p, [&] {
+            p->looked_at = never;
+            if (p->next_deadline() <= now.steady) p->on_deadline();
+            state_.schedule(*p);
+        });
     }
-    if (state_.sys.is_due(now.steady)) state_.sys.publish(state_);
-    state_.kept.expire(now.wall, [this](std::string_view topic) {
-        if (state_.journal.on()) state_.journal.record(core::retained_row{std::string(topic), {}});
-    });
+    try {
+        if (state_.sys.is_due(now.steady)) state_.sys.publish(state_);
+        state_.kept.expire(now.wall, [this](std::string_view topic) {
+            if (state_.journal.on()) state_.journal.record(core::retained_row{std::string(topic), {}});
+        });
+    } catch (const std::bad_alloc&) {  // the rest follows the next time; an expired row is left out when it is loaded
+        state_.relieve();
+    }
+}
+
+// What memory does not suffice for is tried again in the next turn.
+void broker_engine::on_session_deadline(const deadlines::entry& e, const instant& now) {
+    for (int tries = 0;; ++tries) {
+        try {
+            return state_.table.on_deadline(e.whom, now);
+        } catch (const std::bad_alloc&) {
+            state_.relieve();
+            if (tries == 2) return state_.timers.put_back(now.steady + std::chrono::seconds(1), e);
+        }
+    }
 }
 
 void broker_engine::on_committed(std::uint64_t number, const instant& now) {
     const turn here(*this, now);
     state_.journal.on_committed(number);
-    for (const peer_id id : std::exchange(state_.waiting_for_store, {})) {
-        if (peer* const p = state_.find(id)) p->on_committed();
+    state_.noted.swap(state_.waiting_for_store);
+    for (const peer_id id : state_.noted) {
+        if (peer* const p = state_.find(id)) state_.with_memory(*p, [&] { p->on_committed(); });
     }
+    state_.noted.clear();
     if (state_.waiting_for_room.empty() || state_.journal.pending() > state_.options.store_backlog_max / 2) return;
     for (const peer_id id : std::exchange(state_.waiting_for_room, {})) {
-        if (peer* const p = state_.find(id)) p->on_store_room();
+        if (peer* const p = state_.find(id)) state_.with_memory(*p, [&] { p->on_store_room(); });
     }
 }
 
@@ -243,7 +285,8 @@ void broker_engine::process_answers() {
     while (!state_.answers->answers.empty()) {
         auto answers = std::exchange(state_.answers->answers, {});
         for (auto& [id, answer] : answers) {
-            if (peer* const p = state_.find(id)) p->on_answer(std::move(answer));
+            peer* const p = state_.find(id);
+            if (p != nullptr) state_.with_memory(*p, [&] { p->on_answer(std::move(answer)); });
         }
     }
 }
@@ -259,10 +302,11 @@ void broker_engine::shut_down(const instant& now) {
     const turn here(*this, now);
     // The wills first, while everybody can still get them.
     for (const auto& p : state_.peers) {
-        if (p != nullptr && p->session != nullptr) state_.table.publish_due_will(*p->session);
+        if (p == nullptr || p->session == nullptr) continue;
+        state_.with_memory(*p, [&] { state_.table.publish_due_will(*p->session); });
     }
     for (const auto& p : state_.peers) {
-        if (p != nullptr) p->shut_down();
+        if (p != nullptr) state_.with_memory(*p, [&] { p->shut_down(); });
     }
 }
 

@@ -118,6 +118,7 @@ private:
     class turn;  // sets the time, and takes the authenticator's answers in the end
 
     void process_answers();
+    void on_session_deadline(const deadlines::entry& e, const instant& now);
     void drained(peer& p) {
         if (p.needs_drain && p.is_drained()) p.on_drained();
     }
@@ -189,13 +190,15 @@ void broker_engine::flush(F&& f, const instant& now) {
         if (p == nullptr) continue;
         p->dirty = false;
         state_.dirty[i] = nullptr;
+        if (p->has_broken_off()) [[unlikely]]
+            p->give_up();
         const peer_id id = p->id();
         const std::size_t before = p->connection.out().size();
         f(flush_item{id, p->owner(), p->connection.out(), p->connection.is_closing(), p->wants_reading()});
         if (state_.find(id) != p) continue;
         keep_lent(*p);
         count_written(*p, before);
-        drained(*p);
+        state_.with_memory(*p, [&] { drained(*p); });
     }
     state_.dirty.erase(state_.dirty.begin(), state_.dirty.begin() + static_cast<std::ptrdiff_t>(count));
     for (std::size_t i = 0; i < state_.dirty.size(); ++i) {

@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -60,10 +61,11 @@ struct broker_state {
     sys_topics sys;
     traffic_counters traffic;
     address_budget addresses;
-    core::event event;         ///< the one that is being handled
+    core::event event;                       ///< the one that is being handled
     std::vector<peer_id> waiting_for_store;  ///< what they have to send waits for a commit
+    std::vector<peer_id> noted;              ///< its twin, while they are told
     std::vector<peer_id> waiting_for_room;   ///< not read until the store has caught up
-    std::vector<peer*> dirty;  ///< peers with output, or to be closed; null: gone meanwhile
+    std::vector<peer*> dirty;                ///< peers with output, or to be closed; null: gone meanwhile
     std::shared_ptr<answer_box> answers = std::make_shared<answer_box>();
 
     std::vector<std::unique_ptr<peer>> peers;  ///< by the low half of their id
@@ -81,6 +83,18 @@ struct broker_state {
     }
     /// The store is so far behind that nothing more may be given to it.
     [[nodiscard]] bool is_store_behind() const noexcept { return journal.pending() > options.store_backlog_max; }
+    /// Runs what serves `p`. If memory ends meanwhile, so does that connection, and no other.
+    template <class F>
+    void with_memory(peer& p, F&& f) {
+        try {
+            f();
+        } catch (const std::bad_alloc&) {
+            relieve();
+            p.give_up();
+        }
+    }
+    /// Makes room for one more connection in all the lists of them.
+    void reserve_peer();
     /// A client id that no session has.
     [[nodiscard]] std::string choose_client_id();
     /// Puts the peer's next deadline onto the heap, if it is earlier than the entry that stands there.
@@ -110,6 +124,11 @@ struct broker_state {
     [[nodiscard]] bool logs(log_level level) const noexcept {
         return options.log != nullptr && level <= options.log_detail;
     }
+    /// Memory is short: gives back what is only kept for speed.
+    void relieve() noexcept {
+        buffers.clear();
+        router.forget_routes();
+    }
     void log(log_level level, std::string_view line) const {
         if (logs(level)) options.log->write(level, line);
     }
@@ -120,9 +139,9 @@ private:
 
 inline void peer::mark_dirty() {
     if (dirty) return;
-    dirty = true;
     dirty_at = state_->dirty.size();
     state_->dirty.push_back(this);
+    dirty = true;
 }
 
 }  // namespace martlet::broker_impl

@@ -34,6 +34,8 @@ public:
         heap_.pop_back();
         return true;
     }
+    /// An entry that pop() gave, for a later time. Cannot fail if nothing was pushed meanwhile.
+    void put_back(steady_time at, const entry& e) { push(at, e.what, e.whom); }
     [[nodiscard]] std::size_t size() const noexcept { return heap_.size(); }
     /// Drops the entries for which `is_stale(kind, whom)`, and gives the memory back.
     template <class Stale>

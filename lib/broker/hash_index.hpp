@@ -2,11 +2,13 @@
 // bytes. Topics and client ids are chosen by peers, so the hash is seeded; order never depends on an address.
 #pragma once
 
+#include <algorithm>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -88,13 +90,18 @@ public:
     /// Requires: not inserted yet, and not `none`.
     void insert(std::uint32_t hash, std::uint32_t value) {
         assert(value != none);
-        if ((size_ + 1) * 4 > slots_.size() * 3) rehash(slots_.empty() ? 16 : slots_.size() * 2);
+        reserve(1);
         place(hash, value);
         ++size_;
     }
+    /// Makes room, so that the next `count` calls of insert() cannot fail.
+    void reserve(std::size_t count) {
+        while ((size_ + count) * 4 > slots_.size() * 3)
+            rehash(slots_.empty() ? 16 : slots_.size() * 2);
+    }
 
     /// Requires: inserted with this hash.
-    void erase(std::uint32_t hash, std::uint32_t value) {
+    void erase(std::uint32_t hash, std::uint32_t value) noexcept {
         std::size_t hole = hash & mask_;
         while (slots_[hole].value != value) {
             assert(slots_[hole].value != none);
@@ -108,7 +115,7 @@ public:
         }
         slots_[hole].value = none;
         --size_;
-        if (slots_.size() > 64 && size_ * 8 < slots_.size()) rehash(slots_.size() / 4);
+        if (slots_.size() > 64 && size_ * 8 < slots_.size()) shrink();
     }
 
     /// Asks for the slot's cache line ahead of find().
@@ -137,6 +144,12 @@ private:
             at = (at + 1) & mask_;
         slots_[at] = {hash, value};
     }
+    void shrink() noexcept {
+        try {
+            rehash(slots_.size() / 4);
+        } catch (const std::bad_alloc&) {  // the large one goes on serving
+        }
+    }
     void rehash(std::size_t size) {
         std::vector<slot> old(size);
         old.swap(slots_);
@@ -156,16 +169,27 @@ template <class T>
 class slab {
 public:
     [[nodiscard]] std::uint32_t add(T item = T()) {
+        reserve(1);
+        std::uint32_t at = size_;
         if (free_.empty()) {
-            if (size_ == pages_.size() * page_size) pages_.push_back(std::make_unique<T[]>(page_size));
-            free_.push_back(size_++);
+            ++size_;
+        } else {
+            at = free_.back();
+            free_.pop_back();
         }
-        const std::uint32_t at = free_.back();
-        free_.pop_back();
         (*this)[at] = std::move(item);
         return at;
     }
-    void remove(std::uint32_t at) {
+    /// Makes room, so that the next `count` calls of add() cannot fail.
+    void reserve(std::size_t count) {
+        while (free_.size() + pages_.size() * page_size - size_ < count) {
+            // Room for all free numbers comes with the page: remove() has to succeed.
+            const std::size_t numbers = (pages_.size() + 1) * page_size;
+            if (free_.capacity() < numbers) free_.reserve(std::max(numbers, free_.capacity() * 2));
+            pages_.push_back(std::make_unique<T[]>(page_size));
+        }
+    }
+    void remove(std::uint32_t at) noexcept {
         (*this)[at] = T();
         free_.push_back(at);
         if (free_.size() == size_) clear();

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 #include <utility>
 
 namespace martlet::broker_impl {
@@ -17,8 +18,8 @@ peer::peer(broker_state& state, peer_id id, peer_info info, void* owner)
       id_(id),
       owner_(owner),
       info_(std::move(info)) {
-    state.addresses.on_opened(info_.address, info_.local);
     state.schedule(*this);
+    state.addresses.on_opened(info_.address, info_.local);  // last: it is undone by the destructor
 }
 
 peer::~peer() {
@@ -106,12 +107,13 @@ void peer::run() {
             break;
         }
         const std::uint64_t stored_before = state_->journal.last();
-        const reason_code reason = state_->router.publish(*this, event.message, event.packet);
+        const reason_code reason = route(event);
         if (state_->journal.last() != stored_before && state_->is_store_behind()) [[unlikely]]
             wait_for_room();
         if (event.number == 0) continue;
         if (reason == reason_code::quota_exceeded && connection.version() != protocol_version::v5) [[unlikely]] {
-            // It cannot be told otherwise that nothing was kept.
+            // It cannot be told otherwise that nothing was kept, and is to send it again.
+            connection.forget(event.number);
             connection.fail({reason, {}, "the broker's memory is full"});
             break;
         }
@@ -137,6 +139,16 @@ bool peer::pass_on(core::plain_run& run) {
     return true;
 }
 
+// Memory that ends here ends before anybody has got the message: as if it had never come, so that it may come again.
+reason_code peer::route(const core::event& event) {
+    try {
+        return state_->router.publish(*this, event.message, event.packet);
+    } catch (const std::bad_alloc&) {
+        connection.forget(event.number);
+        throw;
+    }
+}
+
 // What follows from whatever has happened.
 void peer::settle() {
     if (session != nullptr) {
@@ -159,21 +171,64 @@ void peer::settle() {
     state_->schedule(*this);
 }
 
-// Lets the session go; the transport may still have to write the last packet.
+// Lets the session go; the transport may still have to write the last packet. Where memory is short it ends half done,
+// with an exception, and is called again.
 void peer::end() {
-    if (ended_) return;
-    ended_ = true;
-    connection.detach();
-    forward_class = 0;
-    last_route.reset();
-    connecting_.reset();
-    if (client_session* const let_go = std::exchange(session, nullptr)) {
-        --state_->open_count;
-        state_->table.release(*let_go, state_->now);
+    if (ended_ && ending_ == nullptr) return;
+    if (!std::exchange(ended_, true)) {
+        connection.detach();
+        forward_class = 0;
+        last_route.reset();
+        connecting_.reset();
+        ending_ = std::exchange(session, nullptr);
+        if (ending_ != nullptr) --state_->open_count;
+    }
+    if (ending_ != nullptr) {
+        state_->table.release(*ending_, state_->now);
+        ending_ = nullptr;
     }
     let_publishers_go();
     end_breaths();
     if (auto* const rights = state_->options.authenticator.get()) rights->forget(static_cast<std::uint64_t>(id_));
+}
+
+void peer::break_off() noexcept {
+    gave_up_ = true;
+    mark_dirty_surely();
+}
+
+void peer::give_up() noexcept {
+    gave_up_ = false;
+    try {
+        connection.fail({reason_code::server_busy, {}, "out of memory"});
+    } catch (const std::bad_alloc&) {  // then it closes without a word
+    }
+    if (!connection.is_closing()) connection.on_closed();
+    connection.drop_input();
+    end_surely();
+    mark_dirty_surely();
+}
+
+void peer::end_surely() noexcept {
+    for (int tries = 0; tries < 3; ++tries) {
+        try {
+            return end();
+        } catch (const std::bad_alloc&) {
+            state_->relieve();
+        }
+    }
+    // The session stays as it is until its client comes back, or the broker is started anew.
+    if (ending_ != nullptr) state_->table.abandon(*std::exchange(ending_, nullptr));
+}
+
+void peer::mark_dirty_surely() noexcept {
+    for (int tries = 0; tries < 3; ++tries) {
+        try {
+            return mark_dirty();
+        } catch (const std::bad_alloc&) {  // room for all peers is there, so this comes only from a flood of closings
+            state_->relieve();
+        }
+    }
 }
 
 steady_time peer::next_deadline() const noexcept {
@@ -234,15 +289,15 @@ std::size_t peer::backlog() const noexcept {
 void peer::wait_for(peer& receiver) {
     auto& waiters = receiver.waiters_;
     if (std::find(waiters.begin(), waiters.end(), id_) != waiters.end()) return;
-    if (waiters.empty()) {
-        receiver.stall_at_ = state_->now.steady + state_->options.stall_timeout;
-        receiver.stall_backlog_ = receiver.backlog();
-        state_->schedule(receiver);
-    }
     waiters.push_back(id_);
     receiver.needs_drain = true;
     ++waiting_for_;
     connection.set_reading(false);
+    if (waiters.size() == 1) {
+        receiver.stall_at_ = state_->now.steady + state_->options.stall_timeout;
+        receiver.stall_backlog_ = receiver.backlog();
+        state_->schedule(receiver);
+    }
 }
 
 void peer::let_publishers_go() {
@@ -268,9 +323,9 @@ void peer::let_publishers_go() {
 void peer::go_on() {
     if (--waiting_for_ != 0) return;
     connection.set_reading(true);
-    mark_dirty();  // its owner reads again, and what it had sent is taken: not from inside its receiver
     needs_drain = true;
     resumes_ = true;
+    mark_dirty_surely();  // its owner reads again, and what it had sent is taken: not from inside its receiver
 }
 
 bool peer::is_behind() const noexcept {
@@ -300,16 +355,21 @@ void peer::end_breaths() {
 
 // ---- the store
 
-void peer::note_waiting() {
+void peer::note_waiting() noexcept {
     if (waits_for_store || ended_ || !state_->journal.on()) return;
     if (!connection.is_waiting_for_store() && (session == nullptr || session->walks.empty())) return;
-    waits_for_store = true;
-    state_->waiting_for_store.push_back(id_);
+    try {
+        state_->waiting_for_store.push_back(id_);
+        waits_for_store = true;
+    } catch (const std::bad_alloc&) {  // whatever waits stays in the session, and goes out on the next connection
+        break_off();
+    }
 }
 
 void peer::wait_for_room() {
-    if (std::exchange(waits_for_room_, true)) return;
+    if (waits_for_room_) return;
     state_->waiting_for_room.push_back(id_);
+    waits_for_room_ = true;
     ++waiting_for_;
     connection.set_reading(false);
 }

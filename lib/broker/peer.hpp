@@ -59,6 +59,13 @@ public:
     void apply_rights();
     /// The transport is gone.
     void on_closed();
+    /// What it could not have for want of memory cannot be told to it otherwise: gives up in the next flush().
+    void break_off() noexcept;
+    [[nodiscard]] bool has_broken_off() const noexcept { return gave_up_; }
+    /// Memory ran out while it was served: DISCONNECT, if there is memory for that, and the end.
+    void give_up() noexcept;
+    /// The end of a connection that is closing, whatever memory there is.
+    void end_surely() noexcept;
 
     // -- of the router
 
@@ -73,7 +80,7 @@ public:
     /// It has a session, and much that its transport has not taken, or that its client has not acknowledged.
     [[nodiscard]] bool is_behind() const noexcept;
     /// What it has to send may wait for a commit.
-    void note_waiting();
+    void note_waiting() noexcept;
     /// The store has caught up: it is read again.
     void on_store_room();
 
@@ -118,6 +125,8 @@ private:
     static constexpr std::size_t retained_output_max = 256 * 1024;
 
     void run();
+    [[nodiscard]] reason_code route(const core::event& e);
+    void mark_dirty_surely() noexcept;
     void settle();
     [[nodiscard]] bool pass_on(core::plain_run& run);
     void end();
@@ -156,6 +165,8 @@ private:
     std::size_t waiting_for_ = 0;  // receivers
     bool resumes_ = false;         // it was paused and has input that was not looked at
     bool ended_ = false;
+    bool gave_up_ = false;
+    client_session* ending_ = nullptr;  // after the end, until it has been let go
     bool is_counted_handshake_ = true;  // among those of its address that are not accepted yet
     bool waits_for_room_ = false;
 };

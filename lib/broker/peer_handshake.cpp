@@ -180,8 +180,10 @@ void peer::grant(const authentication_answer& answer) {
             return refuse(reason_code::client_identifier_not_valid, "this client identifier is another user's");
         }
         if (peer* const old = existing->peer) {  // [MQTT-3.1.4-3]
-            old->connection.disconnect(reason_code::session_taken_over);
-            old->settle();
+            state_->with_memory(*old, [&] {
+                old->connection.disconnect(reason_code::session_taken_over);
+                old->settle();
+            });
         }
     }
     if (state_->table.count() >= state_->options.sessions_max && state_->table.find(wanted.client_id) == nullptr) {
@@ -193,6 +195,7 @@ void peer::grant(const authentication_answer& answer) {
                                            connection.version(), state_->queue, state_->now);
     session = begun.session;
     session->peer = this;
+    ++state_->open_count;
     // Routes leave out who may not receive: they are of the user who had the session before.
     if (rights != nullptr && begun.present && session->user_name != wanted.user_name) state_->filters.invalidate();
     session->user_name = wanted.user_name;
@@ -201,7 +204,6 @@ void peer::grant(const authentication_answer& answer) {
     session->local = info_.local;
     state_->table.set_will(*session, std::move(wanted.will));
     state_->filters.set_connected(session->index, true);
-    ++state_->open_count;
     state_->addresses.on_accepted(info_.address, info_.local);
     is_counted_handshake_ = false;
     state_->sys.on_connected(state_->open_count);

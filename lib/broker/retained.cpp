@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <new>
 
 namespace martlet::broker_impl {
 
@@ -14,9 +15,17 @@ retained::~retained() { assert(cursors_.empty()); }
 bool retained::put(const core::message_ref& message) {
     auto node = topic_tree::root;
     level_reader levels(message->topic());
-    for (std::string_view level; levels.next(level);)
-        node = tree_.add(node, level);
-    if (node >= values_.size()) values_.resize(tree_.bound());
+    try {
+        for (std::string_view level; levels.next(level);) {
+            if (values_.size() <= tree_.bound()) values_.resize(tree_.bound() + 1);
+            node = tree_.add(node, level);
+        }
+        if (message->expires()) make_expiry_room();
+    } catch (const std::bad_alloc&) {
+        if (!values_[node].message) clear_node(node);
+        throw;
+    }
+    // from here on nothing can fail
 
     const core::message_ref old = values_[node].message;
     const std::size_t bytes = bytes_ - (old ? old->cost() : 0) + message->cost();
@@ -78,11 +87,15 @@ constexpr auto later = [](const auto& a, const auto& b) { return a.at != b.at ? 
 
 bool retained::is_current(const expiry& e) const noexcept { return values_[e.node].number == e.number; }
 
-void retained::push_expiry(const expiry& e) {
+void retained::make_expiry_room() {
     if (expiries_.size() > 2 * count_ + 64) {
         std::erase_if(expiries_, [this](const expiry& old) { return !is_current(old); });
         std::make_heap(expiries_.begin(), expiries_.end(), later);
     }
+    if (expiries_.size() == expiries_.capacity()) expiries_.reserve(2 * expiries_.size() + 16);
+}
+
+void retained::push_expiry(const expiry& e) noexcept {
     expiries_.push_back(e);
     std::push_heap(expiries_.begin(), expiries_.end(), later);
 }

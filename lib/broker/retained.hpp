@@ -66,7 +66,8 @@ private:
 
     [[nodiscard]] topic_tree::node_id find_node(std::string_view topic) const;
     void clear_node(topic_tree::node_id node);
-    void push_expiry(const expiry& e);
+    void make_expiry_room();  // for one more
+    void push_expiry(const expiry& e) noexcept;
     [[nodiscard]] bool is_current(const expiry& e) const noexcept;
     [[nodiscard]] bool take_expired(unix_time now, topic_tree::node_id& node);
 
@@ -115,8 +116,8 @@ void retained::expire(unix_time now, F&& f) {
     topic_tree::node_id node = none;
     while (take_expired(now, node)) {
         const core::message_ref message = values_[node].message;
-        f(message->topic());
         clear_node(node);
+        f(message->topic());
     }
 }
 

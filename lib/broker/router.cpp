@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
 
 namespace martlet::broker_impl {
@@ -116,6 +117,7 @@ struct router::publication {
     peer* publisher;
     martlet::qos qos;
     bool retain;
+    bool lost = false;  ///< a receiver could not have its copy for want of memory
 
     const core::message_ref& object() {
         if (!message) message = state.make_message(*packet, state.now.wall);
@@ -146,7 +148,10 @@ reason_code router::publish(peer& from, const packets::publish& message, std::st
                             !message.properties.message_expiry_interval;
     let_catch_up(*r, from);
     if (!as_it_came || !r->groups.empty()) {
-        return route_to(what, *r) ? reason_code::success : reason_code::no_matching_subscribers;
+        const bool any = route_to(what, *r);
+        if (what.lost) [[unlikely]]
+            return reason_code::quota_exceeded;
+        return any ? reason_code::success : reason_code::no_matching_subscribers;
     }
 
     for (const receiver& to : r->receivers)
@@ -290,6 +295,8 @@ void router::retain(publication& what) {
 
 bool router::route_to(publication& what, const route& r) {
     bool any = false;
+    // Before anybody has got it: what fails here fails for the publisher, who sends it again.
+    if (what.qos != qos::at_most_once && !(r.receivers.empty() && r.groups.empty())) static_cast<void>(what.object());
     for (const receiver& to : r.receivers)
         any |= deliver(what, to);
     return route_to_groups(what, r) || any;
@@ -326,6 +333,37 @@ bool router::route_to_groups(publication& what, const route& r) {
 
 // True if the session is one of the message's receivers, whatever becomes of its copy.
 bool router::deliver(publication& what, const receiver& to) {
+    try {
+        return hand_over(what, to);
+    } catch (const std::bad_alloc&) {
+        state_->relieve();
+        return deliver_without_memory(what, to);
+    }
+}
+
+// Either the session has its copy, and only the connection does not know how to go on; or nothing has happened yet, and
+// what cannot be given a second time either is lost for this receiver: counted, and told to the publisher.
+bool router::deliver_without_memory(publication& what, const receiver& to) {
+    const bool is_promise = min(what.qos, to.qos) != qos::at_most_once;
+    peer* const p = to.session->peer;
+    if (is_promise && p != nullptr && p->connection.has_unsent_entry()) {
+        p->break_off();
+        return true;
+    }
+    try {
+        return hand_over(what, to);
+    } catch (const std::bad_alloc&) {
+        if (is_promise && p != nullptr && p->connection.has_unsent_entry()) {
+            p->break_off();
+            return true;
+        }
+        ++counters_.dropped_memory;
+        what.lost = what.lost || is_promise;
+        return true;
+    }
+}
+
+bool router::hand_over(publication& what, const receiver& to) {
     client_session& session = *to.session;
     if (to.scope != match_scope::all && (to.scope == match_scope::own) != (what.from == &session)) return false;
     peer* const p = session.peer;

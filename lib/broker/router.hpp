@@ -65,6 +65,12 @@ public:
     [[nodiscard]] const route* passing() const noexcept { return passing_.get(); }
     /// `r` was filled: `count` receivers more, or less, than before.
     void on_filled(std::size_t before, std::size_t after);
+    /// Forgets all routes; those that somebody holds stay good.
+    void clear() noexcept {
+        slots_.clear();
+        slots_.shrink_to_fit();
+        receivers_ = evictions_ = 0;
+    }
 
     static constexpr std::size_t receivers_max = 1'000'000;
 
@@ -117,6 +123,8 @@ public:
         }
     };
     [[nodiscard]] const counters& count() const noexcept { return counters_; }
+    /// Gives back the memory of routes that nobody uses at the moment.
+    void forget_routes() noexcept { cache_.clear(); }
 
 private:
     struct publication;
@@ -127,6 +135,8 @@ private:
     bool route_to_groups(publication& what, const route& r);
     bool deliver(publication& what, const receiver& to);
     void pass_on(publication& what, const receiver& to, std::string_view packet);
+    bool deliver_without_memory(publication& what, const receiver& to);
+    bool hand_over(publication& what, const receiver& to);
     bool is_full(peer& to, peer* from);
     void let_catch_up(const route& r, peer& from);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <new>
 #include <utility>
 
 namespace martlet::broker_impl {
@@ -29,41 +30,46 @@ sessions::begun sessions::begin(std::string_view client_id, bool clean_start, st
         session = &create(client_id, core::session_key{++last_key_}, limits);
     }
     assert(session->peer == nullptr);
+    try {
+        record(*session, expiry_interval, std::nullopt, version);
+    } catch (const std::bad_alloc&) {
+        if (!present) remove(*session);
+        throw;
+    }
     session->state.set_limits(limits);
     session->version = version;
     session->expiry_interval = expiry_interval;
     session->expires_at.reset();
-    record(*session);
     return {session, present};
 }
 
 void sessions::set_will(client_session& session, std::optional<stored_will> will) {
-    session.will = std::move(will);
-    if (session.will && journal_->on()) {
-        journal_->record(core::will_row{session.state.key(), session.will->message, session.will->delay_interval});
+    if (will && journal_->on()) {
+        journal_->record(core::will_row{session.state.key(), will->message, will->delay_interval});
     }
+    session.will = std::move(will);
 }
 
 void sessions::discard_will(client_session& session) {
     if (!session.will) return;
+    if (journal_->on()) journal_->record(core::erase_will{session.state.key()});
     session.will.reset();
     session.will_due = never;
-    if (journal_->on()) journal_->record(core::erase_will{session.state.key()});
 }
 
 void sessions::set_expiry(client_session& session, std::uint32_t interval) {
+    record(session, interval, session.expires_at, session.version);
     session.expiry_interval = interval;
-    record(session);
 }
 
 void sessions::release(client_session& session, const instant& now) {
     session.peer = nullptr;
     filters_->set_connected(session.index, false);
     if (session.expiry_interval == 0) return end(session, now);  // [MQTT-4.1.0-2]
-    if (session.expiry_interval != expiry_never) {
+    if (session.expiry_interval != expiry_never && !session.expires_at) {
         session.expires_at = now.wall + std::chrono::seconds(session.expiry_interval);
     }
-    record(session);
+    record(session, session.expiry_interval, session.expires_at, session.version);
     if (session.will && session.will->delay_interval == 0) {
         publish(session);
     } else if (session.will) {
@@ -76,23 +82,34 @@ void sessions::publish_due_will(client_session& session) {
     if (session.will && (session.will->delay_interval == 0 || session.expiry_interval == 0)) publish(session);
 }
 
-void sessions::end(client_session& session, const instant&) {
+// Where memory is short it ends half done, with an exception; then it is called again, here or when its id is used.
+void sessions::end(client_session& session, const instant& now) {
     assert(session.peer == nullptr);
+    session.expires_at = now.wall;
     filters_->erase_all(session.index);
     session.walks.clear();
     publish(session);  // [MQTT-3.1.2-8]: the session's end is the latest moment
     session.state.clear();
     if (journal_->on()) journal_->record(core::erase_session{session.state.key()});
+    remove(session);
+}
+
+void sessions::remove(client_session& session) noexcept {
     by_id_.erase(hash_(session.client_id), session.index);
     table_.remove(session.index);
 }
 
 void sessions::publish(client_session& session) {
     if (!session.will) return;
+    if (journal_->on()) journal_->record(core::erase_will{session.state.key()});
     const stored_will will = *std::exchange(session.will, std::nullopt);  // never twice [MQTT-3.1.2-10]
     session.will_due = never;
-    publish_will_(session, will);
-    if (journal_->on()) journal_->record(core::erase_will{session.state.key()});
+    try {
+        publish_will_(session, will);
+    } catch (const std::bad_alloc&) {  // nobody has got it: what a receiver lacks memory for is that receiver's loss
+        session.will = will;
+        throw;
+    }
 }
 
 // ---- deadlines
@@ -105,8 +122,8 @@ void sessions::schedule(client_session& session, const instant& now) {
         at = std::min(at, now.steady + std::max(*session.expires_at - now.wall, std::chrono::milliseconds(0)));
     }
     if (at == never || at >= session.looked_at) return;
-    session.looked_at = at;
     timers_->push(at, deadlines::kind::session, name_of(session));
+    session.looked_at = at;
 }
 
 void sessions::on_deadline(std::uint64_t whom, const instant& now) {
@@ -175,15 +192,16 @@ client_session& sessions::create(std::string_view client_id, core::session_key k
     made->client_id = client_id;
     made->generation = ++last_generation_;
     client_session& session = *made;
+    by_id_.reserve(1);
     session.index = table_.add(std::move(made));
     by_id_.insert(hash_(client_id), session.index);
     return session;
 }
 
-void sessions::record(const client_session& session) {
+void sessions::record(const client_session& session, std::uint32_t expiry_interval, std::optional<unix_time> expires_at,
+                      protocol_version version) {
     if (!journal_->on()) return;
-    journal_->record(core::session_row{session.state.key(), session.client_id, session.expiry_interval,
-                                       session.expires_at, session.version});
+    journal_->record(core::session_row{session.state.key(), session.client_id, expiry_interval, expires_at, version});
 }
 
 }  // namespace martlet::broker_impl

@@ -98,6 +98,11 @@ public:
     /// The connection is gone. The will is published now or later, the session ends now or later: after this `session`
     /// may be gone.
     void release(client_session& session, const instant& now);
+    /// release() where memory does not suffice even for that: no will, no deadline.
+    void abandon(client_session& session) noexcept {
+        session.peer = nullptr;
+        filters_->set_connected(session.index, false);
+    }
     /// The connection is about to go through no doing of its client: a will that would then be published at once is.
     void publish_due_will(client_session& session);
     /// Ends a session that has no connection; a will that still waits is published.
@@ -126,7 +131,9 @@ public:
 
 private:
     client_session& create(std::string_view client_id, core::session_key key, const core::queue_limits& limits);
-    void record(const client_session& session);
+    void record(const client_session& session, std::uint32_t expiry_interval, std::optional<unix_time> expires_at,
+                protocol_version version);
+    void remove(client_session& session) noexcept;
     void schedule(client_session& session, const instant& now);
     void publish(client_session& session);
     [[nodiscard]] static std::uint64_t name_of(const client_session& session) noexcept {

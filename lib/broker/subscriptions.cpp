@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cassert>
+#include <new>
+#include <utility>
 
 namespace martlet::broker_impl {
 
@@ -26,9 +28,12 @@ subscriptions::subscriptions(std::uint64_t seed) : tree_(string_hash(seed)) { no
 
 bool subscriptions::put(session_index session, std::string_view filter, const subscription_options& options) {
     ++generation_;
-    std::uint32_t owner = none;
+    entries_.reserve(1);
+    entry_index_.reserve(1);
+    static_cast<void>(data_of(session));
+    std::uint32_t owner = none;  // with an owner nothing can fail any more
     if (const auto shared = split_shared_filter(filter)) {
-        owner = add_group(shared->group, add_filter(shared->filter)) | group_bit;
+        owner = add_group(shared->group, shared->filter) | group_bit;
     } else {
         owner = add_filter(filter);
     }
@@ -92,6 +97,16 @@ void subscriptions::find(std::string_view topic, match_result& out) {
     if (exact != none && filters_[exact].node == none) hit(exact, out);
     walk(topic, out);
 
+    try {
+        merge_hits(out);
+    } catch (const std::bad_alloc&) {
+        for (const std::uint32_t at : hits_)
+            sessions_[entries_[at].session].no_local_hit = false;
+        throw;
+    }
+}
+
+void subscriptions::merge_hits(match_result& out) {
     ++mark_;
     bool no_local = false;
     for (const std::uint32_t at : hits_) {
@@ -200,40 +215,61 @@ std::uint32_t subscriptions::add_filter(std::string_view text) {
     const std::uint32_t hash = tree_.hash()(text);
     if (const std::uint32_t found = find_filter(text, hash); found != none) return found;
 
-    const std::uint32_t at = filters_.add();
-    filters_[at].text = short_text(text);
-    filter_index_.insert(hash, at);
-    if (!has_wildcard(text)) return at;
+    short_text kept(text);
+    filter_index_.reserve(1);
+    filters_.reserve(1);
+    auto node = topic_tree::none;
+    bool ends_in_hash = false;
+    if (has_wildcard(text)) node = add_path(text, ends_in_hash);
 
+    const std::uint32_t at = filters_.add();  // from here on nothing can fail
     filter_row& f = filters_[at];
-    auto node = topic_tree::root;
-    level_reader levels(text);
-    for (std::string_view level; levels.next(level);) {
-        f.ends_in_hash = level == "#";
-        if (f.ends_in_hash) break;
-        const auto child = tree_.add(node, level);
-        const bool is_new =
-            data_of_node(child).filter == none && nodes_[child].hash_filter == none && tree_.is_leaf(child);
-        if (level == "+") {
-            nodes_[node].plus = child;
-        } else if (is_new) {
-            ++nodes_[node].literal_children;
-        }
-        node = child;
-    }
+    f.text = std::move(kept);
     f.node = node;
-    (f.ends_in_hash ? nodes_[node].hash_filter : nodes_[node].filter) = at;
+    f.ends_in_hash = ends_in_hash;
+    filter_index_.insert(hash, at);
+    if (node != topic_tree::none) (ends_in_hash ? nodes_[node].hash_filter : nodes_[node].filter) = at;
     return at;
 }
 
-void subscriptions::remove_filter_if_unused(std::uint32_t at) {
+// The node of a filter's last level; a last '#' has none of its own.
+topic_tree::node_id subscriptions::add_path(std::string_view text, bool& ends_in_hash) {
+    auto node = topic_tree::root;
+    level_reader levels(text);
+    try {
+        for (std::string_view level; levels.next(level);) {
+            ends_in_hash = level == "#";
+            if (ends_in_hash) break;
+            if (nodes_.size() <= tree_.bound()) nodes_.resize(tree_.bound() + 1);
+            const auto child = tree_.add(node, level);
+            const bool is_new =
+                nodes_[child].filter == none && nodes_[child].hash_filter == none && tree_.is_leaf(child);
+            if (level == "+") {
+                nodes_[node].plus = child;
+            } else if (is_new) {
+                ++nodes_[node].literal_children;
+            }
+            node = child;
+        }
+    } catch (const std::bad_alloc&) {
+        remove_path(node);
+        throw;
+    }
+    return node;
+}
+
+void subscriptions::remove_filter_if_unused(std::uint32_t at) noexcept {
     filter_row& f = filters_[at];
     if (f.entries.count != 0 || f.first_group != none) return;
     filter_index_.erase(tree_.hash()(f.text.view()), at);
-    auto node = f.node;
+    const auto node = f.node;
     if (node != topic_tree::none) (f.ends_in_hash ? nodes_[node].hash_filter : nodes_[node].filter) = none;
     filters_.remove(at);
+    remove_path(node);
+}
 
+// The nodes from here upwards that lead to nothing any more.
+void subscriptions::remove_path(topic_tree::node_id node) noexcept {
     while (node != topic_tree::none && node != topic_tree::root && tree_.is_leaf(node) && nodes_[node].filter == none &&
            nodes_[node].hash_filter == none) {
         const auto parent = tree_.parent(node);
@@ -257,10 +293,14 @@ std::uint32_t subscriptions::find_group(std::string_view name, std::uint32_t fil
     });
 }
 
-std::uint32_t subscriptions::add_group(std::string_view name, std::uint32_t filter) {
+std::uint32_t subscriptions::add_group(std::string_view name, std::string_view text) {
+    short_text kept(name);
+    groups_.reserve(1);
+    group_index_.reserve(1);
+    const std::uint32_t filter = add_filter(text);
     if (const std::uint32_t found = find_group(name, filter); found != none) return found;
     const std::uint32_t at = groups_.add();
-    groups_[at].name = short_text(name);
+    groups_[at].name = std::move(kept);
     groups_[at].filter = filter;
     group_index_.insert(group_hash(name, filter), at);
     std::uint32_t& first = filters_[filter].first_group;
@@ -270,7 +310,7 @@ std::uint32_t subscriptions::add_group(std::string_view name, std::uint32_t filt
     return at;
 }
 
-void subscriptions::remove_group(std::uint32_t at) {
+void subscriptions::remove_group(std::uint32_t at) noexcept {
     const group_row& g = groups_[at];
     const std::uint32_t of = g.filter;
     group_index_.erase(group_hash(g.name.view(), of), at);
@@ -299,7 +339,7 @@ std::uint32_t subscriptions::find_entry(session_index session, std::uint32_t own
     });
 }
 
-void subscriptions::remove_entry(std::uint32_t at) {
+void subscriptions::remove_entry(std::uint32_t at) noexcept {
     ++generation_;
     entry& e = entries_[at];
     const std::uint32_t owner = e.owner;
@@ -348,11 +388,6 @@ void subscriptions::unlink(ends& list, links entry::*which, std::uint32_t at) no
 subscriptions::session_data& subscriptions::data_of(session_index session) {
     if (session >= sessions_.size()) sessions_.resize(session + 1);
     return sessions_[session];
-}
-
-subscriptions::node_data& subscriptions::data_of_node(topic_tree::node_id node) {
-    if (node >= nodes_.size()) nodes_.resize(tree_.bound());
-    return nodes_[node];
 }
 
 }  // namespace martlet::broker_impl

@@ -157,21 +157,23 @@ private:
     [[nodiscard]] static subscription_options options_of(const entry& e) noexcept;
     [[nodiscard]] std::uint32_t find_filter(std::string_view text, std::uint32_t hash) const;
     [[nodiscard]] std::uint32_t add_filter(std::string_view text);
-    void remove_filter_if_unused(std::uint32_t at);
+    [[nodiscard]] topic_tree::node_id add_path(std::string_view text, bool& ends_in_hash);
+    void remove_filter_if_unused(std::uint32_t at) noexcept;
+    void remove_path(topic_tree::node_id node) noexcept;
     [[nodiscard]] std::uint32_t group_hash(std::string_view name, std::uint32_t filter) const;
     [[nodiscard]] std::uint32_t find_group(std::string_view name, std::uint32_t filter) const;
-    [[nodiscard]] std::uint32_t add_group(std::string_view name, std::uint32_t filter);
-    void remove_group(std::uint32_t at);
+    [[nodiscard]] std::uint32_t add_group(std::string_view name, std::string_view text);
+    void remove_group(std::uint32_t at) noexcept;
     [[nodiscard]] std::uint32_t find_owner(std::string_view filter) const;
     [[nodiscard]] std::uint32_t find_entry(session_index session, std::uint32_t owner) const;
-    void remove_entry(std::uint32_t at);
+    void remove_entry(std::uint32_t at) noexcept;
     [[nodiscard]] ends& list_of(const entry& e) noexcept;
     void link(ends& list, links entry::*which, std::uint32_t at) noexcept;
     void unlink(ends& list, links entry::*which, std::uint32_t at) noexcept;
     session_data& data_of(session_index session);
-    node_data& data_of_node(topic_tree::node_id node);
     void walk(std::string_view topic, match_result& out);
     void hit(std::uint32_t filter, match_result& out);
+    void merge_hits(match_result& out);
     void merge(const entry& e, match_scope scope, match_result& out);
 
     topic_tree tree_;

@@ -25,8 +25,10 @@ topic_tree::node_id topic_tree::add(node_id parent, std::string_view level) {
     const std::uint32_t level_hash = hash_(level);
     if (const node_id found = child(parent, level, level_hash); found != none) return found;
 
-    const node_id id = nodes_.add();
-    nodes_[id].level = short_text(level);
+    short_text text(level);
+    edges_.reserve(1);
+    const node_id id = nodes_.add();  // from here on nothing can fail
+    nodes_[id].level = std::move(text);
     nodes_[id].parent = parent;
     const node_id first = nodes_[parent].first_child;
     if (first == none) {

@@ -102,7 +102,9 @@ void connection::acknowledge(receipt number, reason_code reason) {
 void connection::send_due_acknowledgements() {
     changes& journal = session_->journal();
     received::due due;
-    while (session_->received.next_due(due)) {
+    for (;;) {
+        journal.reserve();
+        if (!session_->received.next_due(due)) return;
         if (due.qos == qos::at_least_once) {
             // A broker's PUBACK says that the queued copies are stored; a client's has nothing to wait for.
             hold(role_ == role::broker ? journal.last() : 0, held_kind::puback, due.id, due.reason);
@@ -115,6 +117,7 @@ void connection::send_due_acknowledgements() {
 
 bool connection::on_pubrel(packet_id id) {
     changes& journal = session_->journal();
+    journal.reserve();
     if (!session_->received.on_pubrel(id)) {
         // Unknown: the exchange ended in an earlier life; the sender has to come to its end, too [MQTT-4.3.3-11].
         hold(0, held_kind::pubcomp, id, reason_code::packet_identifier_not_found);
@@ -290,12 +293,14 @@ send_result connection::send(outgoing what) {
 void connection::send_entry(inflight_entry& entry) {
     entry.here = true;
     ++used_here_;
+    has_unsent_entry_ = true;
     if (may_leave(entry.change_number)) {
         write_publish(entry.what, entry.id, entry.sent);
         entry.sent = true;
     } else {
         hold(entry.change_number, held_kind::publish, entry.id);
     }
+    has_unsent_entry_ = false;
 }
 
 void connection::pump() {

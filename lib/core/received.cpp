@@ -67,14 +67,22 @@ void received::rehash(std::size_t size) {
     }
 }
 
-void received::push_order(std::uint16_t id) {
-    if (order_count_ == order_.size()) {
-        std::vector<std::uint16_t> larger(order_.empty() ? 16 : order_.size() * 2);
-        for (std::size_t i = 0; i != order_count_; ++i)
-            larger[i] = order_[(order_head_ + i) & (order_.size() - 1)];
-        order_.swap(larger);
-        order_head_ = 0;
-    }
+void received::reserve_order() {
+    if (order_count_ != order_.size()) return;
+    std::vector<std::uint16_t> larger(order_.empty() ? 16 : order_.size() * 2);
+    for (std::size_t i = 0; i != order_count_; ++i)
+        larger[i] = order_[(order_head_ + i) & (order_.size() - 1)];
+    order_.swap(larger);
+    order_head_ = 0;
+}
+
+// So that neither settle_latest() nor push_order() can fail.
+void received::reserve() {
+    reserve_order();
+    if (count_ + 1 >= table_.size() / 2) rehash(table_.empty() ? 16 : table_.size() * 2);
+}
+
+void received::push_order(std::uint16_t id) noexcept {
     order_[(order_head_ + order_count_) & (order_.size() - 1)] = id;
     ++order_count_;
 }
@@ -88,6 +96,7 @@ void received::settle_latest() {
 received::arrived received::on_publish(packet_id id, martlet::qos q, bool dup) {
     const std::uint16_t number = to_number(id);
     bool gave_up_qos_2 = false;
+    if (has_latest() || order_count_ != 0) reserve();
     if (has_latest()) settle_latest();
     if (slot* const known = find(number)) {
         if (known->state == id_state::awaiting_pubrel) {
@@ -95,6 +104,7 @@ received::arrived received::on_publish(packet_id id, martlet::qos q, bool dup) {
             gave_up_qos_2 = true;  // and the peer uses the id anew for QoS 1
         } else if (known->here || (q == known->qos && (dup || q == martlet::qos::exactly_once))) {
             if (!known->here) {
+                reserve_order();
                 known->here = true;
                 push_order(number);
             }
@@ -112,6 +122,19 @@ received::arrived received::on_publish(packet_id id, martlet::qos q, bool dup) {
     ++unacknowledged_;
     if (order_count_ != 0) settle_latest();
     return {arrival::fresh, made, gave_up_qos_2};
+}
+
+void received::forget(receipt number) noexcept {
+    if (has_latest() && latest_.number == number && latest_.state == id_state::unacknowledged) {
+        latest_ = slot();
+        --unacknowledged_;
+        return;
+    }
+    slot* const s = find(id_of(number));
+    if (s == nullptr || s->number != number || s->state != id_state::unacknowledged || !s->here) return;
+    erase(*s);
+    --order_count_;
+    --unacknowledged_;
 }
 
 void received::acknowledge(receipt number, reason_code reason) noexcept {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <new>
 #include <utility>
 
 namespace martlet::core {
@@ -27,10 +28,20 @@ bool session::enqueue(outgoing what) {
         }
         drop_front(errc::discarded);
     }
+    if (stored) journal_->reserve();
+    queue_.push_back({std::move(what), next_order_});
+    if (limits_.policy == queue_policy::latest_per_topic) {
+        try {
+            index(queue_.back());
+        } catch (const std::bad_alloc&) {
+            queue_.pop_back();
+            throw;
+        }
+    }
+    // from here on nothing can fail
+    ++next_order_;
     queue_bytes_ += cost;
     if (!stored) ++queued_qos_0_;
-    queue_.push_back({std::move(what), next_order_++});
-    if (limits_.policy == queue_policy::latest_per_topic) index(queue_.back());
     if (stored && journal_->on()) {
         const queued& back = queue_.back();
         journal_->record(outgoing_row{key_, back.order, outgoing_state::queued, packet_id::none, back.what, 0});
@@ -147,6 +158,7 @@ std::size_t session::drop_queued(const std::function<bool(std::string_view)>& is
 // ---- what is under way
 
 inflight_entry* session::start(outgoing what, std::uint64_t order) {
+    journal_->reserve();
     inflight_entry* const entry = sent.acquire(what.qos == qos::at_least_once ? inflight_state::awaiting_puback
                                                                               : inflight_state::awaiting_pubrec);
     if (entry == nullptr) return nullptr;
@@ -173,6 +185,7 @@ inflight_entry* session::start_front() {
 }
 
 void session::release(inflight_entry& entry) {
+    journal_->reserve();
     sent.to_released(entry);
     if (!journal_->on()) return;
     entry.change_number = journal_->record(outgoing_row{key_, entry.order, outgoing_state::released, entry.id,

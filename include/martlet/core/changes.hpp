@@ -104,6 +104,10 @@ public:
         rows_.push_back(std::move(row));
         return ++last_;
     }
+    /// Makes room, so that record() of one row that owns no string cannot fail.
+    void reserve() {
+        if (on_ && rows_.size() == rows_.capacity()) rows_.reserve(2 * rows_.size() + 16);
+    }
     /// The number of the newest change: waiting for it is waiting for all.
     [[nodiscard]] std::uint64_t last() const noexcept { return last_; }
     [[nodiscard]] bool is_committed(std::uint64_t number) const noexcept { return number <= committed_; }

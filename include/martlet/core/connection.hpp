@@ -141,6 +141,8 @@ public:
     void receive(std::string_view bytes) noexcept { input_.offer(bytes); last_received_ = present_->steady; }
     /// Ends the turn: keeps what was not taken, so that the bytes passed to receive() may go away.
     void keep_rest() { input_.keep_rest(); }
+    /// Forgets what was not taken; the bytes passed to receive() may go away.
+    void drop_input() noexcept { input_.clear(); }
     /// A deadline may have passed: sends PINGREQ, or fails the connection. Then take the events.
     void on_deadline();
     /// The journal has committed more: what waited for it goes to out().
@@ -229,6 +231,10 @@ public:
     /// The application is done with a received QoS 1 or 2 message: PUBACK or PUBREC leaves in the order of arrival. A
     /// reason ≥ 0x80 refuses it (MQTT 5). Receipts of an earlier connection take effect when the message re-arrives.
     void acknowledge(receipt number, reason_code reason = reason_code::success);
+    /// Takes back the event message_received that came last: the owner could not handle it, and closes the connection.
+    void forget(receipt number) noexcept {
+        if (session_ != nullptr && number != 0) session_->received.forget(number);
+    }
     void send_auth(const packets::auth& packet);
     /// Sends DISCONNECT (broker: MQTT 5 only) and goes to closing. Does nothing when closing already.
     void disconnect(reason_code reason = reason_code::success, const disconnect_properties& properties = {});
@@ -243,6 +249,9 @@ public:
     [[nodiscard]] role own_role() const noexcept { return role_; }
     [[nodiscard]] connection_state state() const noexcept { return state_; }
     [[nodiscard]] bool is_open() const noexcept { return state_ == connection_state::open; }
+    /// True if memory ended while a message was sent that the session has taken: this connection has to be closed, the
+    /// next one will send it.
+    [[nodiscard]] bool has_unsent_entry() const noexcept { return has_unsent_entry_; }
     /// True if packets wait for a commit.
     [[nodiscard]] bool is_waiting_for_store() const noexcept { return !held_.empty(); }
     [[nodiscard]] bool is_closing() const noexcept { return state_ == connection_state::closing; }
@@ -350,6 +359,7 @@ private:
     bool reading_ = true;
     bool clean_start_ = true;
     bool authenticating_ = false;  // an AUTH of the peer is expected
+    bool has_unsent_entry_ = false;
 };
 
 }  // namespace martlet::core

@@ -28,6 +28,8 @@ public:
     [[nodiscard]] buffer take(std::size_t capacity);
     /// Keeps the buffer for later, or frees it when enough are kept or it is too large.
     void give(buffer b) noexcept;
+    /// Frees all that it keeps.
+    void clear() noexcept { spares_.clear(); }
 
 private:
     static constexpr std::size_t spare_count_max = 64;

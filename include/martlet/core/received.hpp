@@ -43,6 +43,10 @@ public:
     /// A PUBLISH with QoS 1 or 2 arrived on the present connection.
     [[nodiscard]] arrived on_publish(packet_id id, qos q, bool dup = false);
 
+    /// Takes back on_publish() of a fresh message, which could not be handled: the peer's repetition will be fresh again.
+    /// Requires that nothing has arrived since.
+    void forget(receipt number) noexcept;
+
     /// One acknowledgement that is due now, in the order of arrival.
     struct due {
         packet_id id = packet_id::none;
@@ -101,7 +105,9 @@ private:
     slot& insert(std::uint16_t id);
     void erase(slot& s) noexcept;
     void rehash(std::size_t size);
-    void push_order(std::uint16_t id);
+    void reserve_order();  // for one more
+    void reserve();
+    void push_order(std::uint16_t id) noexcept;
 
     // The message that came last, if nothing older is unacknowledged: most are acknowledged before the next one comes, and
     // then never get into the table.
