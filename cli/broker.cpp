@@ -1,5 +1,6 @@
 #include "broker.hpp"
 
+#include "bridges.hpp"
 #include "broker_config.hpp"
 #include "broker_flags.hpp"
 #include "broker_log.hpp"
@@ -7,8 +8,12 @@
 #include "command_line.hpp"
 #include "exit_code.hpp"
 #include "failure.hpp"
-#include "json_text.hpp"
+#if MARTLET_AUTH
+#    include "listener_accounts.hpp"
+#endif
 #include "listener_options.hpp"
+#include "listening.hpp"
+#include "psk_file.hpp"
 
 #include <martlet/broker.hpp>
 #include <martlet/http_status.hpp>
@@ -37,25 +42,6 @@
 namespace martlet::cli {
 namespace {
 
-/// "127.0.0.1:1883", "[::1]:1883", "unix:/path"
-std::string listener_text(const endpoint& where) {
-    if (where.scheme == scheme::unix_socket) return "unix:" + where.path;
-    const bool v6 = where.host.find(':') != std::string::npos;
-    return (v6 ? '[' + where.host + ']' : where.host) + ':' + std::to_string(where.port);
-}
-
-/// Whoever waits for the file finds it complete or not at all.
-bool write_port_file(const std::string& name, std::uint16_t port) {
-    const std::string unfinished = name + ".new";
-    std::FILE* const file = std::fopen(unfinished.c_str(), "w");
-    const bool opened = file != nullptr;
-    const bool printed = opened && std::fprintf(file, "%u\n", static_cast<unsigned>(port)) > 0;
-    const bool closed = opened && std::fclose(file) == 0;
-    if (printed && closed && std::rename(unfinished.c_str(), name.c_str()) == 0) return true;
-    complain("Error: Unable to write port file \"" + name + "\": " + std::strerror(errno) + '.');
-    return false;
-}
-
 /// A connection is a descriptor, and the usual soft limit of 1,024 is soon reached.
 void raise_descriptor_limit() {
     rlimit limit{};
@@ -78,13 +64,19 @@ public:
         broker_options options = settings_.options;
         std::string why;
         if (!make_accounts(options, why)) return fail(why);
+        if (!settings_.bridges.empty() && options.authenticator != nullptr) {
+            const auto number = static_cast<std::uint16_t>(settings_.listeners.size() + 1);  // theirs comes last
+            options.authenticator = trusting(options.authenticator, number, settings_.bridges);
+        }
         options.log = log_;
-        options.log_detail = settings_.verbosity != 0 ? log_level::information
-                             : settings_.quiet        ? log_level::error
-                                                      : log_level::warning;
+        options.log_detail = settings_.verbosity > 1   ? log_level::debug
+                             : settings_.verbosity > 0 ? log_level::information
+                             : settings_.quiet         ? log_level::error
+                                                       : log_level::warning;
         if (settings_.strict) {
             options.on_violation = [this](const violation& v) { on_violation(v); };
         }
+        if (!settings_.faults.rules.empty()) options.faults = make_faults(settings_.faults);
         if (!open_store(options, why)) return fail(why);
         broker_.emplace(io_.get_executor(), options);
         if (options.store != nullptr) {  // who can connect finds everything in its place
@@ -96,24 +88,18 @@ public:
         }
         std::vector<endpoint> places;
         for (const listener_settings& l : settings_.listeners) {
-            const auto where = broker_->listen(l.url, &why);
+            const auto where = l.options ? broker_->listen(l.url, *l.options, &why) : broker_->listen(l.url, &why);
             if (!where) return fail(why.empty() ? l.url + ": " + describe(where.error()) : why);
             places.push_back(*where);
         }
+        if (!bridges_.start(*broker_, settings_.bridges, log_, why)) return fail(why);
         std::uint16_t http_port = 0;
         if (settings_.http_port) {
             const auto got = http_.emplace(*broker_).listen(*settings_.http_port);
             if (!got) return fail("--http " + std::to_string(*settings_.http_port) + ": " + describe(got.error()));
             http_port = *got;
         }
-        if (settings_.json_ready) {
-            print_ready(places, http_port);
-        } else {
-            for (const endpoint& place : places)
-                std::printf("listening on %s\n", listener_text(place).c_str());
-            if (http_port != 0) std::printf("status page at http://127.0.0.1:%u/\n", static_cast<unsigned>(http_port));
-        }
-        std::fflush(stdout);
+        print_ready(places, http_port, settings_.json_ready);
         if (!settings_.port_file.empty() && !write_port_file(settings_.port_file, broker_->port())) return exit_failure;
         watch_signals();
         watch_hang_ups();
@@ -130,8 +116,13 @@ private:
     }
 
     bool make_accounts(broker_options& options, std::string& why) {
-        if (!settings_.wants_accounts()) return true;
+        if (!settings_.wants_accounts() && !settings_.per_listener_settings) return true;
 #if MARTLET_AUTH
+        if (settings_.per_listener_settings) {
+            listener_accounts_ = listener_accounts::open(io_.get_executor(), settings_, why);
+            options.authenticator = listener_accounts_;
+            return listener_accounts_ != nullptr;
+        }
         accounts_ = accounts::open(io_.get_executor(), settings_.accounts, &why);
         options.authenticator = accounts_;
         return accounts_ != nullptr;
@@ -167,29 +158,11 @@ private:
 #endif
     }
 
-    void print_ready(const std::vector<endpoint>& places, std::uint16_t http_port) const {
-        std::string out;
-        json_writer json(out, false);
-        json.begin_object();
-        json.key("port");
-        json.number(broker_->port());
-        json.key("listeners");
-        json.begin_array();
-        for (const endpoint& place : places)
-            json.string(to_string(place));
-        json.end_array();
-        if (http_port != 0) {
-            json.key("http_port");
-            json.number(http_port);
-        }
-        json.end_object();
-        std::printf("%s\n", out.c_str());
-    }
-
     void on_violation(const violation& v) {
         ++violations_;
         log_->write(log_level::error, "Client " + std::string(v.client_id.empty() ? "(unknown)" : v.client_id) + " [" +
-                                          std::string(v.address) + "] violates [" + std::string(v.rule) +
+                                          std::string(v.address) + "] violates [" +
+                                          std::string(v.rule.empty() ? "malformed packet" : v.rule) +
                                           "]: " + std::string(v.text));
     }
 
@@ -205,6 +178,7 @@ private:
 
     void stop() {
         if (std::exchange(is_stopping_, true)) return;
+        bridges_.stop();
         broker_->stop([this] { io_.stop(); });
     }
 
@@ -224,7 +198,10 @@ private:
         broker_settings fresh;
         if (!read_again_(fresh, why)) return false;
 #if MARTLET_AUTH
-        if (accounts_ != nullptr) {
+        if (listener_accounts_ != nullptr) {
+            if (!listener_accounts_->reload(fresh, why)) return false;
+            broker_->apply_rights();
+        } else if (accounts_ != nullptr) {
             if (!accounts_->reload(fresh.accounts, &why)) return false;
             broker_->apply_rights();
         } else if (fresh.wants_accounts()) {
@@ -232,6 +209,10 @@ private:
             return false;
         }
 #endif
+        for (std::size_t i = 0; i < settings_.listeners.size() && i < fresh.listeners.size(); ++i) {
+            const auto& present = settings_.listeners[i].psk;
+            if (present != nullptr && fresh.listeners[i].psk != nullptr) present->replace(*fresh.listeners[i].psk);
+        }
         return !broker_->reload_tls(&why);
     }
 
@@ -267,8 +248,10 @@ private:
     boost::asio::steady_timer timer_;
 #if MARTLET_AUTH
     std::shared_ptr<accounts> accounts_;
+    std::shared_ptr<listener_accounts> listener_accounts_;
 #endif
     std::optional<martlet::broker> broker_;
+    bridges bridges_;
     std::optional<http_status> http_;  // before the broker goes
     std::optional<std::chrono::steady_clock::time_point> exit_at_;
     std::uint64_t violations_ = 0;
@@ -306,8 +289,19 @@ bool check_settings(const broker_settings& settings, std::string& why) {
         return false;
     }
     if (!check_listener_options(settings, why)) return false;
+    for (const bridge_settings& one : settings.bridges) {
+        if (!check_bridge(one, why)) return false;
+    }
+    const bool has_flags = settings.wants_accounts() || settings.allow_anonymous.has_value() ||
+                           std::any_of(settings.listeners.begin(), settings.listeners.end(),
+                                       [](const listener_settings& l) { return !l.options; });
+    if (settings.per_listener_settings && has_flags) {
+        why = "with per_listener_settings listeners, users and rights stand in the configuration file only";
+        return false;
+    }
 #if MARTLET_AUTH
     boost::asio::io_context io;
+    if (settings.per_listener_settings) return listener_accounts::open(io.get_executor(), settings, why) != nullptr;
     if (settings.wants_accounts() && accounts::open(io.get_executor(), settings.accounts, &why) == nullptr)
         return false;
 #endif

@@ -1,6 +1,7 @@
 #include "broker_config.hpp"
 
 #include "command_line.hpp"
+#include "listener_block.hpp"
 
 #include <martlet/topic.hpp>
 
@@ -129,6 +130,14 @@ bool read_deny_subscribe(const argument& a) {
     return true;
 }
 
+/// What we never do: who says so is right, who wants it is told why not.
+bool never(const argument& a, std::string_view why) {
+    bool on = false;
+    if (!a.flag(on)) return false;
+    if (on) a.why.assign("true is not supported: ").append(why);
+    return !on;
+}
+
 struct key_row {
     config_key about;
     bool (*read)(const argument&);
@@ -156,6 +165,9 @@ constexpr auto rows = std::to_array<key_row>({
     {{"accept_protocol_versions", "3,4,5"}, read_versions},
     {{"allow_zero_length_clientid", "true|false"}, [](const argument& a) { return a.flag(a.to.options.allow_empty_client_id); }},
     {{"auto_id_prefix", "TEXT"}, [](const argument& a) { return a.text(a.to.options.client_id_prefix); }},
+    {{"upgrade_outgoing_qos", "false"}, [](const argument& a) { return never(a, "a message is never sent at a higher QoS than it was published with"); }},
+    {{"check_retain_source", "false"}, [](const argument& a) { return never(a, "the rights of a retained message's reader are checked, its publisher's when it is stored"); }},
+    {{"max_inflight_bytes", "0"}, [](const argument& a) { std::uint64_t n = 0; return a.number(0, 0, n); }},
     {{"set_tcp_nodelay", "true"}, [](const argument& a) { bool on = false; return a.flag(on) && (on || a.fail("true, which it always is")); }},
     // packets
     {{"max_first_packet_size", "BYTES"}, [](const argument& a) { return a.into(a.to.options.first_packet_size_max, 128); }},
@@ -190,6 +202,10 @@ constexpr auto rows = std::to_array<key_row>({
     {{"memory_limit", "BYTES"}, [](const argument& a) { return a.into_limit(a.to.options.memory_max); }},
     {{"max_retained_messages", "COUNT"}, [](const argument& a) { return a.into_limit(a.to.options.retained_count_max); }},
     {{"max_retained_bytes", "BYTES"}, [](const argument& a) { return a.into_limit(a.to.options.retained_bytes_max); }},
+    // what is kept
+    {{"persistence", "true|false"}, [](const argument& a) { return a.flag(a.to.persistence); }},
+    {{"persistence_location", "FOLDER"}, [](const argument& a) { return a.text(a.to.persistence_location); }},
+    {{"persistence_file", "NAME"}, [](const argument& a) { return a.text(a.to.persistence_file); }},
     // what it tells
     {{"sys_interval", "SECONDS"}, [](const argument& a) { return a.seconds(a.to.options.sys_interval); }},
     {{"log_type", "TYPE"}, read_log_type},
@@ -211,9 +227,6 @@ constexpr refused_key refused[] = {
     {"plugin", "there are no plugins; the library has hooks"},
     {"auth_plugin", "there are no plugins; the library has hooks"},
     {"global_plugin", "there are no plugins; the library has hooks"},
-    {"upgrade_outgoing_qos", "a message is never sent at a higher QoS than it was published with"},
-    {"check_retain_source", "the rights of a retained message's reader are checked, its publisher's when it is stored"},
-    {"max_inflight_bytes", "in-flight messages are bounded by max_inflight_messages and memory_limit"},
     {"autosave_interval", "there is no snapshot to save"},
     {"user", "start it as the user that it is to be"},
     {"pid_file", "it stays in the foreground"},
@@ -281,29 +294,64 @@ public:
     }
 
     bool finish() {
-        if (port_ == 0 && address_.empty()) return true;
-        to_.listeners.push_back({url_of(port_ == 0 ? 1883 : port_, address_.empty() ? "*" : address_), port_where_});
-        return true;
+        if (default_.has_place()) {
+            blocks_.push_back(default_);
+        } else if (!default_.first_key().empty() && !blocks_.empty()) {
+            why_ = default_.where() + ": " + default_.first_key() +
+                   " is about a listener, and stands before the first one";
+            return false;
+        } else if (!default_.first_key().empty()) {
+            default_.set_port(1883);
+            blocks_.push_back(default_);
+        }
+        const auto is_right = [&](const bridge_settings& one) { return check_bridge(one, why_); };
+        if (!std::all_of(to_.bridges.begin(), to_.bridges.end(), is_right)) return false;
+        return std::all_of(blocks_.begin(), blocks_.end(), [&](const listener_block& one) {
+            return one.finish(psk_file_, to_.listeners.emplace_back(), why_);
+        });
     }
 
 private:
     bool read_line(std::string_view key, std::string_view value, int depth, std::string& problem) {
         if (key == "listener") return read_listener(value, problem);
-        if (key == "port") {
-            if (!read_port(value, 1, problem)) return false;
-            port_where_ = where_;
+        if (key == "connection") {
+            to_.bridges.push_back(begin_bridge(std::string(value), where_));
             return true;
         }
-        if (key == "bind_address") return read_bind_address(value, problem);
-        if (key == "include_dir") return include_folder(std::string(value), depth, problem);
-        if (key == "per_listener_settings") {
-            if (value == "false") return true;
-            problem = value == "true"
-                          ? "per_listener_settings true is not supported: users and rights are of the whole broker"
-                          : "'" + std::string(value) + "' is not true or false";
+        if (is_bridge_key(key)) {
+            if (!to_.bridges.empty()) return read_bridge_key(key, value, to_.bridges.back(), problem);
+            problem = std::string(key) + " is about a bridge, and stands before the first `connection`";
             return false;
         }
+        if (key == "include_dir") return include_folder(std::string(value), depth, problem);
+        if (key == "per_listener_settings") return read_per_listener(value, problem);
+        listener_block& present = blocks_.empty() ? default_ : blocks_.back();
+        if (key == "port" || key == "bind_address") {
+            default_.set_where(where_);
+            if (key == "port") return read_port(value, 1, default_, problem);
+            default_.set_address(value);
+            return true;
+        }
+        if (listener_block::knows(key, to_.per_listener_settings)) {
+            if (present.where().empty()) present.set_where(where_);
+            return present.read(key, value, problem);
+        }
+        if (key == "psk_file") {
+            psk_file_ = value;
+            return true;
+        }
         return set_broker_key(key, value, to_, problem);
+    }
+
+    bool read_per_listener(std::string_view value, std::string& problem) {
+        if (value != "true" && value != "false") {
+            problem = "'" + std::string(value) + "' is not true or false";
+        } else if (value == "true" && (!blocks_.empty() || !default_.first_key().empty() || to_.wants_accounts())) {
+            problem = "per_listener_settings must stand before everything that it is about";
+        } else {
+            to_.per_listener_settings = value == "true";
+        }
+        return problem.empty();
     }
 
     // listener PORT [ADDRESS | NAME], listener 0 /unix/path
@@ -311,37 +359,28 @@ private:
         const std::size_t gap = value.find_first_of(blanks);
         const std::string_view address =
             gap == std::string_view::npos ? std::string_view() : trimmed(value.substr(gap));
-        const auto port = parse_integer(value.substr(0, gap));
-        if (!port || *port < 0 || *port > 65'535) {
-            problem = "'" + std::string(value.substr(0, gap)) + "' is not a port";
-            return false;
-        }
+        listener_block made(where_);
+        if (!read_port(value.substr(0, gap), 0, made, problem)) return false;
         if (address.starts_with('/')) {
-            if (*port != 0) {
+            if (value.substr(0, gap) != "0") {
                 problem = "a Unix socket has port 0";
                 return false;
             }
-            to_.listeners.push_back({"unix:" + std::string(address), where_});
+            made.set_unix_path(address);
         } else {
-            to_.listeners.push_back(
-                {url_of(static_cast<std::uint16_t>(*port), address.empty() ? "*" : address), where_});
+            made.set_address(address);
         }
+        blocks_.push_back(std::move(made));
         return true;
     }
 
-    bool read_port(std::string_view value, std::int64_t low, std::string& problem) {
+    static bool read_port(std::string_view value, std::int64_t low, listener_block& to, std::string& problem) {
         const auto port = parse_integer(value);
         if (!port || *port < low || *port > 65'535) {
             problem = "'" + std::string(value) + "' is not a port";
             return false;
         }
-        port_ = static_cast<std::uint16_t>(*port);
-        return true;
-    }
-
-    bool read_bind_address(std::string_view value, std::string&) {
-        address_ = value;
-        port_where_ = where_;
+        to.set_port(static_cast<std::uint16_t>(*port));
         return true;
     }
 
@@ -362,17 +401,12 @@ private:
                            [&](const std::string& name) { return read_file(path + '/' + name, depth + 1); });
     }
 
-    static std::string url_of(std::uint16_t port, std::string_view address) {
-        const bool v6 = address.find(':') != std::string_view::npos;
-        return "mqtt://" + (v6 ? "[" + std::string(address) + "]" : std::string(address)) + ':' + std::to_string(port);
-    }
-
     broker_settings& to_;
     std::string& why_;
     std::string where_;
-    std::string port_where_;
-    std::string address_;
-    std::uint16_t port_ = 0;
+    listener_block default_;  // port, bind_address, and what stands before the first `listener`
+    std::vector<listener_block> blocks_;
+    std::string psk_file_;
 };
 
 }  // namespace
@@ -412,6 +446,16 @@ void complete(broker_settings& settings) {
     settings.accounts.allow_local_anonymous =
         settings.allow_anonymous.value_or(settings.accounts.password_file.empty());
     settings.options.allow_anonymous_remote = settings.allow_anonymous.value_or(false);
+    if (settings.persistence && settings.store_file.empty() && settings.durability != "memory") {
+        const std::string& folder = settings.persistence_location;
+        settings.store_file = folder + (folder.empty() || folder.ends_with('/') ? "" : "/") + settings.persistence_file;
+    }
+    // TLS has proved every name, if there is no other way to come by one.
+    settings.accounts.trust_user_names =
+        settings.accounts.password_file.empty() && !settings.listeners.empty() &&
+        std::all_of(settings.listeners.begin(), settings.listeners.end(), [&](const listener_settings& one) {
+            return (one.options ? *one.options : settings.options.listener).use_identity_as_user_name;
+        });
     if (settings.listeners.empty()) settings.listeners.push_back({"mqtt://127.0.0.1:1883", "the default"});
 }
 

@@ -35,6 +35,29 @@ void read_key(command_line& in, broker_settings& out) {
     if (!set_broker_key(text->substr(0, equals), text->substr(equals + 1), out, why)) in.fail("--set: " + why + ".");
 }
 
+void read_bridge(command_line& in, broker_settings& out) {
+    const auto address = in.value();
+    if (!address) return;
+    bridge_settings made = begin_bridge("bridge-" + std::to_string(out.bridges.size() + 1), "--bridge");
+    std::string why;
+    if (!read_bridge_key("address", *address, made, why)) {
+        in.fail("Invalid broker for --bridge: " + why + '.');
+    } else {
+        out.bridges.push_back(std::move(made));
+    }
+}
+
+void read_bridge_topic(command_line& in, broker_settings& out) {
+    const auto topic = in.value();
+    if (!topic) return;
+    std::string why;
+    if (out.bridges.empty()) {
+        in.fail("--bridge-topic: there is no --bridge before it.");
+    } else if (!read_bridge_key("topic", *topic, out.bridges.back(), why)) {
+        in.fail("--bridge-topic: " + why + '.');
+    }
+}
+
 // What the Paho conformance suite expects of a broker beyond the specification.
 void read_preset(command_line& in, broker_settings& out) {
     const auto name = in.value();
@@ -77,6 +100,8 @@ bool read_broker_option(const option& row, command_line& in, broker_settings& ou
         case option_id::preset: read_preset(in, out); return true;
         case option_id::json_ready: out.json_ready = true; return true;
         case option_id::once: out.once = true; return true;
+        case option_id::bridge: read_bridge(in, out); return true;
+        case option_id::bridge_topic: read_bridge_topic(in, out); return true;
         case option_id::exit_after:
             if (const auto value = in.value()) {
                 if (const auto seconds = parse_seconds(*value)) {
@@ -102,8 +127,8 @@ bool read_broker_option(const option& row, command_line& in, broker_settings& ou
         case option_id::accounts_file: return text(out.accounts.password_file);
         case option_id::acl_file: return text(out.accounts.acl_file);
         case option_id::allow_anonymous: out.allow_anonymous = true; return true;
-        case option_id::verbose: out.verbosity = 1; return true;
-        default: return read_listener_option(row, in, out);
+        case option_id::verbose: out.verbosity = 2; return true;
+        default: return read_fault_option(row, in, out.faults) || read_listener_option(row, in, out);
     }
 }
 

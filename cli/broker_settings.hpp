@@ -1,23 +1,33 @@
 // What a broker is told, by flags and by a configuration file alike.
 #pragma once
 
+#include "bridge_block.hpp"
+#include "fault_options.hpp"
+
 #include <martlet/accounts.hpp>
 #include <martlet/broker_options.hpp>
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace martlet::cli {
 
+class psk_table;
+
 enum class log_form : std::uint8_t { text, json };
 
 /// A listener as the configuration file says it; flags give a whole URL.
 struct listener_settings {
     std::string url;
-    std::string where;  ///< "broker.conf:12" or "-p": for complaints
+    std::string where;                             ///< "broker.conf:12" or "-p": for complaints
+    std::optional<listener_options> options = {};  ///< nothing: those of the whole broker
+    accounts_options accounts = {};                ///< with per_listener_settings
+    std::optional<bool> allow_anonymous = {};      ///< likewise
+    std::shared_ptr<psk_table> psk = {};
 };
 
 struct broker_settings {
@@ -29,11 +39,17 @@ struct broker_settings {
     std::string port_file;
     std::optional<std::uint16_t> http_port;
     std::string tls_auto;  ///< folder of certificates made on the spot; empty: none
+    std::vector<bridge_settings> bridges;
+    fault_settings faults;
     std::string store_file;
+    bool persistence = false;  ///< of the file: with persistence_location and persistence_file it makes a store_file
+    std::string persistence_location;
+    std::string persistence_file = "martlet.db";
     std::string durability;  ///< sync, normal or memory; empty: not given
     std::optional<std::chrono::duration<double>> exit_after;
     log_form log = log_form::text;
-    unsigned verbosity = 0;  ///< number of -v: 1 connections and packets
+    bool per_listener_settings = false;  ///< users and rights are those of each listener
+    unsigned verbosity = 0;              ///< 0 warnings, 1 connections, 2 (-v) packets, too
     bool test_config = false;
     bool json_ready = false;
     bool once = false;

@@ -66,7 +66,7 @@ bool check_listener_options(const broker_settings& settings, std::string& why) {
     const tls_server_options& tls = listener.tls;
     const bool has_certificate = !tls.certificate_file.empty();
     const bool has_tls_listener =
-        std::ranges::any_of(settings.listeners, [](const listener_settings& l) { return is_tls(l.url); });
+        std::ranges::any_of(settings.listeners, [](const listener_settings& l) { return !l.options && is_tls(l.url); });
     if (!settings.tls_auto.empty() && has_certificate) return fail("--tls-auto makes what --certfile would bring");
     if (!tls.key_file.empty() && !has_certificate) return fail("--keyfile needs --certfile");
     if ((has_certificate || !settings.tls_auto.empty()) && !has_tls_listener) {

@@ -8,6 +8,7 @@ namespace {
 constexpr std::uint32_t pub = bit(command::pub);
 constexpr std::uint32_t sub = bit(command::sub);
 constexpr std::uint32_t broker = bit(command::broker);
+constexpr std::uint32_t proxy = bit(command::proxy);
 constexpr std::uint32_t rr = bit(command::rr);
 constexpr std::uint32_t tools = bit(command::serve) | bit(command::ping) | bit(command::retained) |
                                 bit(command::record) | bit(command::replay) | bit(command::check) | bit(command::top);
@@ -151,10 +152,10 @@ constexpr auto table = std::to_array<option>({
      "Print the number of messages of each second instead of the messages."},
 
     // -- listening
-    {option_id::listen_port, broker, "-p", "--port", "PORT", listening, both,
+    {option_id::listen_port, broker | proxy, "-p", "--port", "PORT", listening, both,
      "-p argument given but no port specified.",
      "Listen on this port of 127.0.0.1; 0 takes a free one. May be repeated. Default 1883."},
-    {option_id::listen_url, broker, "", "--listen", "URL", listening, both,
+    {option_id::listen_url, broker | proxy, "", "--listen", "URL", listening, both,
      "--listen argument given but no URL specified.",
      "Listen there: mqtt://address:port (* for all addresses), mqtts://, ws://, wss:// or unix:/path. May be repeated."},
     {option_id::certificate, broker, "", "--certfile", "FILE", listening, both,
@@ -182,7 +183,7 @@ constexpr auto table = std::to_array<option>({
      "Default: pages of this machine and of the host they connect to."},
     {option_id::allow_anonymous, broker, "", "--allow-anonymous", "", listening, both, "",
      "Also clients of other machines may do everything. Otherwise they are refused."},
-    {option_id::port_file, broker, "", "--port-file", "FILE", listening, both,
+    {option_id::port_file, broker | proxy, "", "--port-file", "FILE", listening, both,
      "--port-file argument given but no file specified.",
      "Write the number of the first TCP port to a file once the broker listens."},
     {option_id::store_file, broker, "", "--store", "FILE", listening, both,
@@ -327,7 +328,7 @@ constexpr auto table = std::to_array<option>({
     {option_id::debug, client, "-d", "--debug", "", diagnostics, both, "",
      "Tell each packet on standard error (mosquitto's profile: on standard output)."},
     {option_id::verbose, broker, "-v", "--verbose", "", diagnostics, both, "",
-     "Tell about each connection on standard error."},
+     "Tell each connection and each packet on standard error, in mosquitto's words."},
     {option_id::quiet, client, "", "--quiet", "", diagnostics, both, "",
      "No messages about errors at run time; the exit code remains."},
     {option_id::help, all, "", "--help", "", diagnostics, both, "",

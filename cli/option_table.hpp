@@ -33,6 +33,7 @@ enum class command : std::uint32_t {
     passwd = 1u << 16,
     bench = 1u << 17,
     msgsps = 1u << 18,
+    proxy = 1u << 19,
 };
 
 /// What an option is about: the headings of --help, in their order.
@@ -124,7 +125,9 @@ enum class option_id : std::uint8_t {
     acl_file,
     fault,
     fault_file,
+    cuts,
     seed,
+    to,
     http_port,
     // passwd
     create_file,
@@ -192,6 +195,9 @@ enum class option_id : std::uint8_t {
     quiet,
     help,
     version,
+    // broker
+    bridge,
+    bridge_topic,
 };
 
 /// Which profiles know a row, and whether it is built.

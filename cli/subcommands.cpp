@@ -9,6 +9,7 @@
 #include "man.hpp"
 #include "passwd.hpp"
 #include "ping.hpp"
+#include "proxy.hpp"
 #include "pub.hpp"
 #include "record.hpp"
 #include "replay.hpp"
@@ -50,6 +51,13 @@ constexpr auto table = std::to_array<subcommand>({
      "--listen unix:/run/user/1000/mqtt # a Unix socket\n"
      "--password-file users --acl-file acl # who may do what\n",
      "Without options it listens on 127.0.0.1:1883.", run_broker},
+    {command::proxy, "proxy", "do damage on purpose between clients and a broker",
+     "--to HOST:PORT [--fault RULE ...] [options]",
+     "--to localhost:1883 -p 1884 --cuts 100 --seed 7 # 100 connections are reset, the same ones in each run\n"
+     "--to localhost:1883 --fault 'drop out>puback n=1' # the first PUBACK of each connection gets lost\n"
+     "--to localhost:1883 --fault 'split 1' # segments of one byte\n",
+     "Listens on a free port of 127.0.0.1 unless told otherwise. At its end it prints a line of JSON with the faults that it "
+     "did. The rules stand in docs/faults.md.", run_proxy},
     {command::passwd, "passwd", "change the password file of a broker",
      "[-c | -D] FILE USER | -b [-c] FILE USER PASSWORD | -U FILE",
      "-c users joe # a new file with one user\n"

@@ -9,7 +9,7 @@ set(martlet_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/martlet)
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/martlet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
     COMPONENT development FILES_MATCHING PATTERN "*.hpp")
-set(installed_libraries martlet_core martlet_net martlet_store martlet_client martlet_broker martlet_bridge)
+set(installed_libraries martlet_core martlet_net martlet_store martlet_faults martlet_client martlet_broker martlet_bridge)
 if(MARTLET_AUTH)
     list(APPEND installed_libraries martlet_auth)
 endif()
@@ -71,7 +71,8 @@ endif()
 
 martlet_add_pkg_config(core "MQTT protocol core without I/O")
 martlet_add_pkg_config(client "MQTT client" REQUIRES martlet-core HIDDEN ${hidden_net})
-martlet_add_pkg_config(broker "Embeddable MQTT broker" REQUIRES martlet-core HIDDEN ${hidden_net})
+martlet_add_pkg_config(broker "Embeddable MQTT broker" REQUIRES martlet-core HIDDEN -lmartlet_faults ${hidden_net})
+martlet_add_pkg_config(faults "Faults on purpose between MQTT clients and brokers" REQUIRES martlet-core HIDDEN ${hidden_net})
 martlet_add_pkg_config(bridge "Bridge between two MQTT brokers" REQUIRES martlet-client)
 if(MARTLET_AUTH)
     martlet_add_pkg_config(auth "MQTT password files, ACL files and SCRAM" REQUIRES martlet-core

@@ -21,6 +21,9 @@ struct client_info {
     std::string_view identity;   ///< proved in the TLS handshake: Common Name of a verified certificate, or of a PSK
     bool local = false;          ///< loopback or a Unix socket
     protocol_version version = protocol_version::v5;
+    /// By which listener it came: 1 for the first successful broker::listen(), and so on. 0: not known, as of a session
+    /// that was loaded from a store and that nobody has resumed.
+    std::uint16_t listener = 0;
 };
 
 enum class authentication_step : std::uint8_t {

@@ -4,6 +4,8 @@
 //   auto where = broker.listen("mqtt://127.0.0.1:0").value();   // where.port is the one it got
 //   io.run();
 //
+//   martlet::client client(io, {.urls = {broker.in_process()}});   // for a test: without any socket
+//
 // Thread: everything on the executor, which must be a strand or run by one thread.
 #pragma once
 
@@ -66,7 +68,8 @@ public:
     ~broker();
 
     /// Begins to listen and to serve; may be called several times. \p url: "mqtt://127.0.0.1:1883", "mqtt://[::1]",
-    /// "mqtt://*:1883" (all addresses), "mqtts://…", "ws://…/path", "wss://…", "unix:/path"; port 0 chooses a free one. Names are looked up at once.
+    /// "mqtt://*:1883" (all addresses), "mqtts://…", "ws://…/path", "wss://…", "unix:/path"; port 0 chooses a free one. Names are
+    /// looked up at once. "memory:NAME" is for clients of this process; see in_process().
     /// Returns where it listens. \p detail, if given, gets one line for the log when it fails. Without options of its own
     /// a listener has those of broker_options.
     /// Errors: errc::url_invalid, what the system says (address in use), errc::tls_options_invalid, errc::not_running,
@@ -74,6 +77,10 @@ public:
     boost::system::result<endpoint> listen(std::string_view url, std::string* detail = nullptr);
     boost::system::result<endpoint> listen(std::string_view url, const listener_options& options,
                                            std::string* detail = nullptr);
+
+    /// The URL by which clients of this process, on whichever thread, come to this broker without a socket: an element of
+    /// client_options::urls. They count as clients of this machine. The same one each time; after stop() nobody listens.
+    [[nodiscard]] std::string in_process();
 
     /// Reads the certificates, keys and revocation lists of all listeners again: new connections get the new ones, open
     /// ones stay. All or nothing: after an error everything is as it was, and \p detail, if given, says why in one line.

@@ -21,6 +21,7 @@
 namespace martlet {
 
 class authenticator;
+class faults;
 class store;
 
 /// What happens when messages come faster than a connected client takes them.
@@ -164,6 +165,11 @@ struct broker_options {
     /// Called on the executor when the store has failed for good, at the start or later: nothing can be acknowledged any
     /// more, and the broker stops. The text says what happened where.
     std::function<void(error_code, std::string_view)> on_store_failed = {};
+
+    // -- for tests
+
+    /// Rules of faults that all connections of this broker follow; null: none.
+    std::shared_ptr<martlet::faults> faults = {};
 
     // -- hooks
 

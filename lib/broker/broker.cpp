@@ -1,6 +1,8 @@
 // The shell: listeners, one driver per connection, one timer, and after each turn one flush of all that became due. With
 // a store, connections wait until it is loaded, and each turn's rows go to it as one batch.
 #include "broker/broker_engine.hpp"
+#include "broker/broker_trace.hpp"
+#include "faults/faulty_transport.hpp"
 #include "net/driver.hpp"
 #include "net/listener_layers.hpp"
 #include "net/network.hpp"
@@ -24,7 +26,7 @@ namespace {
 
 bool is_local(std::string_view address) {
     return address.starts_with("127.") || address.starts_with("[::1]") || address.starts_with("[::ffff:127.") ||
-           address.starts_with("unix:");
+           address.starts_with("unix:") || address.starts_with("memory:");
 }
 
 }  // namespace
@@ -103,20 +105,33 @@ public:
             }
             layers->commit();
         }
+        const auto about = std::make_shared<listener_info>();
+        about->identity_is_user_name = options.use_identity_as_user_name;
         auto made = network_->listen(
             *where, {.layers = layers},
-            [this, by_identity = options.use_identity_as_user_name](std::unique_ptr<net::transport> link) {
-                on_accepted(std::move(link), by_identity);
-            },
+            [this, about](std::unique_ptr<net::transport> link) { on_accepted(std::move(link), *about); },
             [this](error_code error) { log(log_level::error, "Accepting failed: " + error.message()); });
         if (made.error) return fail(made.error, std::move(made.detail));
-        listeners_.push_back({std::move(made.listener), std::move(layers)});
+        listeners_.push_back({std::move(made.listener), std::move(layers), false});
         const endpoint& local = listeners_.back().accepting->local();
+        about->name = to_string(local);
+        about->port = local.port;
+        about->number = ++listened_;
         log(log_level::notice, "Listening at " + to_string(local));
         return local;
     }
 
     [[nodiscard]] const listener_options& defaults() const noexcept { return engine_.options().listener; }
+
+    std::string in_process() {
+        static std::atomic<std::uint64_t> count{0};
+        for (const auto& one : listeners_) {
+            if (one.is_in_process) return to_string(one.accepting->local());
+        }
+        const std::string url = "memory:broker-" + std::to_string(++count);
+        if (listen(url, defaults(), nullptr)) listeners_.back().is_in_process = true;
+        return url;
+    }
 
     error_code reload_tls(std::string* detail) {
         for (const auto& one : listeners_) {
@@ -194,9 +209,18 @@ private:
         bool is_identified = false;  // whatever has to be proved below MQTT is proved before the first byte
     };
 
+    /// What a connection has of the listener that accepted it.
+    struct listener_info {
+        std::string name;
+        std::uint16_t port = 0;
+        std::uint16_t number = 0;
+        bool identity_is_user_name = false;
+    };
+
     struct listening {
         std::unique_ptr<net::listener> accepting;
         std::shared_ptr<net::listener_layers> layers;  // null: plain sockets
+        bool is_in_process = false;                    // in_process() made it
     };
 
     /// How far the store is; written by its thread, read in a task that is posted when there is none under way.
@@ -215,8 +239,8 @@ private:
         }
         for (auto& done : std::exchange(loaded_, {}))
             done();
-        for (auto& [link, by_identity] : std::exchange(early_, {}))
-            on_accepted(std::move(link), by_identity);
+        for (auto& [link, about] : std::exchange(early_, {}))
+            on_accepted(std::move(link), about);
         flush();
         if (stopping_ && connections_.empty()) continue_later();
     }
@@ -256,9 +280,9 @@ private:
         if (const auto& told = engine_.options().on_store_failed) told(error, text);
     }
 
-    void on_accepted(std::unique_ptr<net::transport> link, bool by_identity) {
+    void on_accepted(std::unique_ptr<net::transport> link, const listener_info& by) {
         if (is_loading_) {
-            if (early_.size() < engine_.options().connections_max) early_.emplace_back(std::move(link), by_identity);
+            if (early_.size() < engine_.options().connections_max) early_.emplace_back(std::move(link), by);
             return;
         }
         // Half-open connections may exceed the limit a little, so that a full broker can still say that it is full.
@@ -266,10 +290,20 @@ private:
         if (stopping_ || connections_.size() >= limit + limit / 8 + 16) return;
         const std::string address = link->peer_address();
         if (!engine_.admits({address, is_local(address)})) return;
+        if (const auto& faults = engine_.options().faults) {
+            link = std::make_unique<faults_impl::faulty_transport>(network_, std::move(link), faults->plan(), by.name,
+                                                                   true);
+        }
         connection& c = connections_.emplace_back(*this);
         c.self = std::prev(connections_.end());
         try {
-            c.id = engine_.peer_opened({address, is_local(address), {}, by_identity}, &c, network_->now());
+            c.id = engine_.peer_opened({address, is_local(address), {}, by.identity_is_user_name, by.number}, &c,
+                                       network_->now());
+            if (logs(log_level::notice)) {
+                const std::string port = by.port != 0 ? " on port " + std::to_string(by.port) : std::string();
+                log(log_level::notice, "New connection from " + address + port + '.');
+            }
+            if (logs(log_level::debug)) link = traced(std::move(link), c.id);
             c.driver = net::driver::create(network_, std::move(link), *engine_.out(c.id), c);
             c.driver->start();
         } catch (const std::bad_alloc&) {  // this one cannot be served; the others can
@@ -342,18 +376,38 @@ private:
             done();
     }
 
-    void log(log_level level, const std::string& line) const {
+    // The link may outlive us: a last packet is still to be written.
+    std::unique_ptr<net::transport> traced(std::unique_ptr<net::transport> link, broker_impl::peer_id id) {
+        const std::string address = link->peer_address();
+        return std::make_unique<broker_impl::traced_transport>(
+            std::move(link), broker_impl::packet_trace(
+                                 [weak = weak_from_this()](std::string_view line) {
+                                     if (const auto self = weak.lock()) self->log(log_level::debug, std::string(line));
+                                 },
+                                 [weak = weak_from_this(), id, address] {
+                                     const auto self = weak.lock();
+                                     std::string known = self != nullptr ? self->engine_.client_id(id) : std::string();
+                                     return known.empty() ? address : known;
+                                 }));
+    }
+
+    [[nodiscard]] bool logs(log_level level) const noexcept {
         const broker_options& options = engine_.options();
-        if (options.log != nullptr && level <= options.log_detail) options.log->write(level, line);
+        return options.log != nullptr && level <= options.log_detail;
+    }
+    void log(log_level level, const std::string& line) const {
+        if (logs(level)) engine_.options().log->write(level, line);
     }
 
     std::shared_ptr<net::network> network_;
     broker_impl::broker_engine engine_;
     std::unique_ptr<net::timer> timer_;
     std::vector<listening> listeners_;
+    std::uint16_t listened_ = 0;  // listeners that there have been
     std::list<connection> connections_;
     std::vector<std::function<void()>> stopped_;
-    std::vector<std::pair<std::unique_ptr<net::transport>, bool>> early_;  // accepted before the store was loaded
+    std::vector<std::pair<std::unique_ptr<net::transport>, listener_info>>
+        early_;  // accepted before the store was loaded
     std::vector<std::function<void()>> loaded_;
     std::shared_ptr<commits> committed_;
     asio::any_io_executor work_;  // keeps the loop alive while the store is loading
@@ -388,6 +442,8 @@ boost::system::result<endpoint> broker::listen(std::string_view url, const liste
                                                std::string* detail) {
     return impl_->listen(url, options, detail);
 }
+
+std::string broker::in_process() { return impl_->in_process(); }
 
 error_code broker::reload_tls(std::string* detail) { return impl_->reload_tls(detail); }
 

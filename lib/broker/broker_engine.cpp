@@ -128,6 +128,7 @@ client_info info_of(const client_session& session) noexcept {
     who.address = session.address;
     who.local = session.local;
     who.version = session.version;
+    who.listener = session.listener;
     return who;
 }
 

@@ -110,6 +110,11 @@ public:
         peer* const p = state_.find(id);
         return p != nullptr ? &p->connection.out() : nullptr;
     }
+    /// Of a connection that has said it, or was given one; else empty.
+    [[nodiscard]] std::string client_id(peer_id id) noexcept {
+        const peer* const p = state_.find(id);
+        return p != nullptr ? std::string(p->info().client_id) : std::string();
+    }
     [[nodiscard]] broker_counters count() const noexcept;
     [[nodiscard]] const broker_options& options() const noexcept { return state_.options; }
 

@@ -12,6 +12,15 @@
 
 namespace martlet::broker_impl {
 
+namespace {
+
+/// True if the client broke the protocol, and not only went too far or stayed away.
+bool is_violation(const fault& why) noexcept {
+    return !why.rule.empty() || why.reason == reason_code::malformed_packet || why.reason == reason_code::protocol_error;
+}
+
+}  // namespace
+
 peer::peer(broker_state& state, peer_id id, peer_info info, void* owner)
     : connection(role::broker, state.limits, state.buffers, state.now),
       state_(&state),
@@ -247,6 +256,7 @@ client_info peer::info() const noexcept {
     who.identity = info_.identity;
     who.local = info_.local;
     who.version = connection.version();
+    who.listener = info_.listener;
     return who;
 }
 
@@ -261,7 +271,7 @@ void peer::on_event(core::event& event) {
         case kind::unsubscribe_received: return on_unsubscribe(std::get<packets::unsubscribe>(event.other));
         case kind::disconnect_received: return on_disconnect(std::get<packets::disconnect>(event.other));
         case kind::failed:
-            if (state_->options.on_violation && !event.why.rule.empty()) {
+            if (state_->options.on_violation && is_violation(event.why)) {
                 state_->options.on_violation({info().client_id, info_.address, event.why.rule, event.why.text});
             }
             if (state_->logs(log_level::notice)) {

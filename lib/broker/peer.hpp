@@ -34,6 +34,7 @@ struct peer_info {
     bool local = true;                   ///< from this machine
     std::string identity = {};           ///< proved in the TLS handshake; empty: nobody
     bool identity_is_user_name = false;  ///< and that is all it takes
+    std::uint16_t listener = 0;          ///< its number; see client_info
 };
 
 class peer {

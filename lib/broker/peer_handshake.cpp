@@ -17,6 +17,11 @@ bool is_user_name(std::string_view identity) noexcept {
     return is_valid_utf8_string(identity) && identity.find_first_of("+#") == std::string_view::npos;
 }
 
+/// What mosquitto's log calls a version: 1 is 3.1, 2 is 3.1.1.
+std::string mosquitto_number(protocol_version version) {
+    return version == protocol_version::v5 ? "5" : version == protocol_version::v3_1_1 ? "2" : "1";
+}
+
 }  // namespace
 
 void peer::on_connect(const packets::connect& packet) {
@@ -202,6 +207,7 @@ void peer::grant(const authentication_answer& answer) {
     session->is_user_known = true;
     session->address = info_.address;
     session->local = info_.local;
+    session->listener = info_.listener;
     state_->table.set_will(*session, std::move(wanted.will));
     state_->filters.set_connected(session->index, true);
     state_->addresses.on_accepted(info_.address, info_.local);
@@ -221,8 +227,8 @@ void peer::grant(const authentication_answer& answer) {
     if (state_->logs(log_level::notice)) {
         state_->log(log_level::notice,
                     "New client connected from " + escaped(info_.address) + " as " + escaped(session->client_id) +
-                        " (p" + std::to_string(static_cast<int>(connection.version())) + ", c" +
-                        std::to_string(wanted.clean_start) + ", k" + std::to_string(wanted.keep_alive) +
+                        " (p" + mosquitto_number(connection.version()) + ", c" + std::to_string(wanted.clean_start) +
+                        ", k" + std::to_string(wanted.keep_alive) +
                         (wanted.user_name.empty() ? "" : ", u'" + escaped(wanted.user_name) + "'") + ").");
     }
     connecting_.reset();
@@ -262,8 +268,10 @@ void peer::apply_rights() {
 
 void peer::on_disconnect(const packets::disconnect& packet) {
     if (state_->logs(log_level::notice)) {
-        state_->log(log_level::notice, "Client " + escaped(info().client_id) + " [" + escaped(info_.address) +
-                                           "] disconnected: " + std::string(to_string(packet.reason)));
+        const bool is_plain = packet.reason == reason_code::success;
+        state_->log(log_level::notice,
+                    "Client " + escaped(info().client_id) + " [" + escaped(info_.address) + "] disconnected" +
+                        (is_plain ? std::string(".") : ": " + std::string(to_string(packet.reason))));
     }
     if (session == nullptr) return;
     if (packet.reason == reason_code::success) state_->table.discard_will(*session);  // [MQTT-3.14.4-3]

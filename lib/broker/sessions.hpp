@@ -68,6 +68,7 @@ struct client_session {
     session_index index = 0;
     std::uint32_t generation = 0;
     std::uint32_t expiry_interval = 0;
+    std::uint16_t listener = 0;  ///< of the last connection
     protocol_version version = protocol_version::v5;
     bool local = false;
     bool is_user_known = false;  ///< false: nobody has connected to it since a restart

@@ -16,7 +16,7 @@ bool is_host_and_port(std::string_view text) noexcept {
 
 std::vector<endpoint> parse_server_reference(std::string_view reference, const endpoint& like) {
     std::vector<endpoint> targets;
-    if (like.scheme == scheme::unix_socket) return targets;  // there is no port to go to
+    if (!has_host(like.scheme)) return targets;  // there is no port to go to
     while (!reference.empty() && targets.size() < redirect_targets_max) {
         const auto end = std::min(reference.find(' '), reference.size());
         const auto one = reference.substr(0, end);

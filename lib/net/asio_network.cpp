@@ -3,6 +3,7 @@
 #include "net/asio_dialing.hpp"
 #include "net/asio_listener.hpp"
 #include "net/asio_timers.hpp"
+#include "net/in_process.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -32,11 +33,13 @@ public:
 
     [[nodiscard]] std::unique_ptr<dialing> dial(const endpoint& to, const dial_options& options,
                                                 dial_handler handler) override {
+        if (to.scheme == scheme::memory) return dial_in_process(executor_, to, std::move(handler));
         return dial_socket(executor_, timers_, to, options, std::move(handler));
     }
 
     [[nodiscard]] listen_result listen(const endpoint& at, const listen_options& options, accept_handler on_accept,
                                        accept_error_handler on_error) override {
+        if (at.scheme == scheme::memory) return listen_in_process(executor_, at, options, std::move(on_accept));
         return listen_on_socket(executor_, timers_, at, options, std::move(on_accept), std::move(on_error));
     }
 

@@ -91,9 +91,7 @@ public:
     }
 
 private:
-    [[nodiscard]] bool has_proxy() const noexcept {
-        return to_.scheme != scheme::unix_socket && !shared_->options.proxy.empty();
-    }
+    [[nodiscard]] bool has_proxy() const noexcept { return has_host(to_.scheme) && !shared_->options.proxy.empty(); }
 
     std::shared_ptr<shared> shared_;
     std::shared_ptr<tls_context> context_;
@@ -107,7 +105,7 @@ client_layers::client_layers(client_layer_options options)
 client_layers::~client_layers() = default;
 
 std::shared_ptr<dial_layers> client_layers::for_dial(const endpoint& to) {
-    const bool has_proxy = to.scheme != scheme::unix_socket && !shared_->options.proxy.empty();
+    const bool has_proxy = has_host(to.scheme) && !shared_->options.proxy.empty();
     if (!needs_layers(to.scheme) && !has_proxy) return nullptr;
     return std::make_shared<one_dial>(shared_, to);
 }

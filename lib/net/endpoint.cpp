@@ -1,4 +1,5 @@
-// Endpoint URLs, after RFC 3986: scheme ":" "//" [user [":" password] "@"] host [":" port] [path], and unix ":" path.
+// Endpoint URLs, after RFC 3986: scheme ":" "//" [user [":" password] "@"] host [":" port] [path], unix ":" path,
+// and memory ":" name.
 // By hand rather than by Boost.URL: compiling that into our library would define its symbols a second time in programs
 // that link it themselves, and it could not say which part breaks which rule.
 #include <martlet/endpoint.hpp>
@@ -16,7 +17,7 @@ namespace {
 constexpr std::size_t host_size_max = 253;       // of a name in DNS
 constexpr std::size_t unix_path_size_max = 107;  // sun_path, with its final zero
 
-constexpr std::array schemes{scheme::mqtt, scheme::mqtts, scheme::ws, scheme::wss, scheme::unix_socket};
+constexpr std::array schemes{scheme::mqtt, scheme::mqtts, scheme::ws, scheme::wss, scheme::unix_socket, scheme::memory};
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 bool is_letter(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -64,6 +65,7 @@ public:
         if (std::ranges::any_of(rest_, is_control)) return "a URL has no control characters";
         if (const auto why = parse_scheme(out); !why.empty()) return why;
         if (out.scheme == scheme::unix_socket) return parse_unix_path(out);
+        if (out.scheme == scheme::memory) return parse_name_in_memory(out);
 
         if (!rest_.starts_with("//")) return "\"//\" must follow the scheme";
         rest_.remove_prefix(2);
@@ -83,7 +85,7 @@ private:
         const auto found =
             std::ranges::find_if(schemes, [name](scheme s) { return equal_ignoring_case(name, to_string(s)); });
         if (colon == rest_.npos || found == schemes.end()) {
-            return "a URL begins with mqtt://, mqtts://, ws://, wss:// or unix:";
+            return "a URL begins with mqtt://, mqtts://, ws://, wss://, unix: or memory:";
         }
         out.scheme = *found;
         out.port = default_port(out.scheme);
@@ -102,6 +104,13 @@ private:
         if (out.path.empty()) return "path: missing";
         if (out.path.size() > unix_path_size_max) return "path: a unix socket's path has at most 107 bytes";
         return {};
+    }
+
+    std::string_view parse_name_in_memory(endpoint& out) {
+        out.path = rest_;
+        const bool is_right =
+            !rest_.empty() && rest_.size() <= host_size_max && std::ranges::all_of(rest_, is_host_sign);
+        return is_right ? "" : "name: 1 to 253 letters, digits, '-', '.' and '_'";
     }
 
     static std::string_view parse_path(endpoint& out, std::string_view path) {
@@ -190,6 +199,7 @@ std::string_view to_string(scheme s) noexcept {
         case scheme::ws: return "ws";
         case scheme::wss: return "wss";
         case scheme::unix_socket: return "unix";
+        case scheme::memory: return "memory";
     }
     return "?";
 }
@@ -204,7 +214,7 @@ boost::system::result<endpoint> parse_endpoint(std::string_view url, std::string
 
 std::string to_string(const endpoint& where) {
     std::string url(to_string(where.scheme));
-    if (where.scheme == scheme::unix_socket) return url + ":" + where.path;
+    if (!has_host(where.scheme)) return url + ":" + where.path;
     const bool is_ipv6 = where.host.find(':') != where.host.npos;
     url += is_ipv6 ? "://[" + where.host + "]" : "://" + where.host;
     if (where.port != default_port(where.scheme)) url += ":" + std::to_string(where.port);

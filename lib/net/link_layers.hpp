@@ -33,6 +33,6 @@ public:
 };
 
 /// True if a scheme needs layers: without them the network refuses it, because a plain socket in its place would be a lie.
-[[nodiscard]] constexpr bool needs_layers(scheme s) noexcept { return s != scheme::mqtt && s != scheme::unix_socket; }
+[[nodiscard]] constexpr bool needs_layers(scheme s) noexcept { return s != scheme::mqtt && has_host(s); }
 
 }  // namespace martlet::net

@@ -18,9 +18,7 @@ namespace {
 constexpr auto began_steady = steady_time(std::chrono::hours(1));  // a machine that has been up for a while
 constexpr auto began_wall = unix_time(std::chrono::sys_days(std::chrono::year(2026) / 1 / 1));
 
-std::string key_of(const endpoint& at) {
-    return at.scheme == scheme::unix_socket ? "unix:" + at.path : std::to_string(at.port);
-}
+std::string key_of(const endpoint& at) { return has_host(at.scheme) ? std::to_string(at.port) : to_string(at); }
 
 }  // namespace
 
@@ -165,8 +163,7 @@ void memory_network::connect(const endpoint& to, const dial_options& options,
     std::erase_if(links_, [](const auto& one) { return one.expired(); });
     links_.push_back(link);
     const std::string client_address = "127.0.0.1:" + std::to_string(next_port_++);
-    const std::string server_address =
-        hop.scheme == scheme::unix_socket ? "unix:" + hop.path : "127.0.0.1:" + std::to_string(hop.port);
+    const std::string server_address = has_host(hop.scheme) ? "127.0.0.1:" + std::to_string(hop.port) : to_string(hop);
     auto accepted = make_memory_transport(link, 1, server_address, client_address);
     auto dialed = make_memory_transport(link, 0, client_address, server_address);
     if (server->layers) accepted = server->layers->wrap(std::move(accepted));
@@ -184,7 +181,7 @@ listen_result memory_network::listen(const endpoint& at, const listen_options& o
     auto made = std::make_shared<listening>(listening{at, options.layers, std::move(on_accept)});
     made->local.user_name.reset();
     made->local.password.reset();
-    if (at.scheme != scheme::unix_socket && at.port == 0) made->local.port = next_port_++;
+    if (has_host(at.scheme) && at.port == 0) made->local.port = next_port_++;
     auto& place = listening_[key_of(made->local)];
     if (!error && !place.expired()) error = asio::error::address_in_use;
     if (error) return {nullptr, error, "listening at " + to_string(at) + ": " + error.message()};

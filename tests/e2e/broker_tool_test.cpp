@@ -109,4 +109,23 @@ TEST_CASE("broker: --once ends with its last client, --exit-after by the clock, 
     const std::string port = port_in(strict.out().line());
     CHECK(publish(port, {"-t", "a"}) == 0);
     CHECK(strict.wait() == 0);
+
+    // a client that names a topic with a wildcard, and one whose SUBSCRIBE ends in the middle of a filter
+    const std::string connect(
+        "\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01"
+        "a",
+        15);
+    for (const auto& [bytes, told] :
+         {std::pair{std::string("\x30\x05\x00\x03"
+                                "a/+",
+                                7),
+                    "violates [MQTT-3.3.2-2]: "},
+          std::pair{std::string("\x82\x03\x00\x01\x00", 5), "violates [malformed packet]: "}}) {
+        process linted({tool, "broker", "-p", "0", "--json-ready", "--once", "--strict"});
+        scripted_client client(port_in(linted.out().line()));
+        client.send(connect + bytes);
+        client.read_to_the_end();
+        CHECK(linted.err().line_with("Client a ").find(told) != std::string::npos);
+        CHECK(linted.wait() == 2);
+    }
 }

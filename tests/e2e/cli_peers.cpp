@@ -113,4 +113,30 @@ void scripted_server::hang_up() {
     connection_ = -1;
 }
 
+scripted_client::scripted_client(const std::string& port)
+    : connection_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in there{};
+    there.sin_family = AF_INET;
+    there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    there.sin_port = htons(static_cast<std::uint16_t>(std::stoi(port)));
+    REQUIRE(::connect(connection_, reinterpret_cast<const sockaddr*>(&there), sizeof there) == 0);
+}
+
+scripted_client::~scripted_client() { ::close(connection_); }
+
+void scripted_client::send(std::string_view bytes) {
+    REQUIRE(::send(connection_, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()));
+}
+
+std::string scripted_client::read_to_the_end() {
+    std::string all;
+    char block[4'096];
+    for (;;) {
+        const ssize_t got = ::recv(connection_, block, sizeof block, 0);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return all;
+        all.append(block, static_cast<std::size_t>(got));
+    }
+}
+
 }  // namespace martlet::test

@@ -62,4 +62,20 @@ private:
     int connection_ = -1;
 };
 
+/// A connection to a broker of this machine, byte by byte.
+class scripted_client {
+public:
+    explicit scripted_client(const std::string& port);
+    scripted_client(const scripted_client&) = delete;
+    scripted_client& operator=(const scripted_client&) = delete;
+    ~scripted_client();
+
+    void send(std::string_view bytes);
+    /// What comes until the other side closes.
+    std::string read_to_the_end();
+
+private:
+    int connection_ = -1;
+};
+
 }  // namespace martlet::test

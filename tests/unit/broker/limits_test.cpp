@@ -138,6 +138,52 @@ TEST_CASE("limits: an address has so many connections, and so many that are not 
     CHECK(w.engine.admits(here));
 }
 
+// A client of MQTT 3.1.1 cannot be told how many it may have open. Whatever it sends, a PUBCOMP means that the message
+// has been delivered; who may not have so many open is closed, with a reason in the log.
+TEST_CASE("limits: 50 QoS 2 messages at once from a client of 3.1.1 that ignores the limit") {
+    for (const std::uint16_t receive_maximum : {std::uint16_t{65'535}, std::uint16_t{50}, std::uint16_t{20}}) {
+        CAPTURE(receive_maximum);
+        std::string why;
+        broker_options options;
+        options.receive_maximum = receive_maximum;
+        options.on_violation = [&](const violation& v) { why = v.text; };
+        world w(options);
+        wire_client to(w, protocol_version::v3_1_1);
+        to.connect("to");
+        to.subscribe("t", qos::exactly_once);
+        wire_client from(w, protocol_version::v3_1_1);
+        from.connect("from");
+        for (int i = 1; i <= 50 && !from.closed; ++i)
+            from.publish("t", std::to_string(i), qos::exactly_once);
+        // the acknowledgements come all at once, behind the last PUBLISH
+        std::vector<packet_id> received;
+        while (from.has_packet())
+            received.push_back(from.get<packets::pubrec>().id);
+        for (const packet_id id : received)
+            from.send(packets::pubrel{id, {}, {}});
+        std::size_t completed = 0;
+        while (from.has_packet()) {
+            from.get<packets::pubcomp>();
+            ++completed;
+        }
+        const std::vector<std::string> payloads = to.payloads();
+        const std::size_t delivered = payloads.size();
+        for (std::size_t i = 0; i < delivered; ++i)
+            CHECK(payloads[i] == std::to_string(i + 1));
+        CHECK(completed <= delivered);
+        if (receive_maximum >= 50) {
+            CHECK_FALSE(from.closed);
+            CHECK(completed == 50);
+            CHECK(delivered == 50);
+        } else {
+            CHECK(from.closed);
+            CHECK(completed == 0);
+            CHECK(delivered == 20);  // they were acknowledged by PUBREC
+            CHECK_FALSE(why.empty());
+        }
+    }
+}
+
 TEST_CASE("limits: versions, client id prefixes and payload sizes") {
     broker_options options;
     options.protocol_versions = {.v3_1 = false, .v3_1_1 = true, .v5 = true};
