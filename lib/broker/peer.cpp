@@ -116,7 +116,7 @@ void peer::run() {
             break;
         }
         const std::uint64_t stored_before = state_->journal.last();
-        const reason_code reason = route(event);
+        const reason_code reason = route_message(event);
         if (state_->journal.last() != stored_before && state_->is_store_behind()) [[unlikely]]
             wait_for_room();
         if (event.number == 0) continue;
@@ -149,7 +149,7 @@ bool peer::pass_on(core::plain_run& run) {
 }
 
 // Memory that ends here ends before anybody has got the message: as if it had never come, so that it may come again.
-reason_code peer::route(const core::event& event) {
+reason_code peer::route_message(const core::event& event) {
     try {
         return state_->router.publish(*this, event.message, event.packet);
     } catch (const std::bad_alloc&) {

@@ -126,7 +126,7 @@ private:
     static constexpr std::size_t retained_output_max = 256 * 1024;
 
     void run();
-    [[nodiscard]] reason_code route(const core::event& e);
+    [[nodiscard]] reason_code route_message(const core::event& e);
     void mark_dirty_surely() noexcept;
     void settle();
     [[nodiscard]] bool pass_on(core::plain_run& run);
