@@ -142,6 +142,13 @@ bool peer::pass_on(core::plain_run& run) {
         if (!connection.check_topic(run.topic)) return false;
         r = state_->router.route_of(*this, run.topic);
     }
+    // Where an output comes to its bound in the middle, each message has to be asked about, and may be the last one.
+    for (const receiver& to : r->receivers) {
+        const peer* const p = to.session->peer;
+        if (p != nullptr && p->connection.out().size() + run.packets.size() > state_->options.output_bytes_max) {
+            return false;
+        }
+    }
     connection.take(run);
     state_->traffic.payload_bytes_received += run.payload_size;
     state_->router.publish(*this, run, *r);

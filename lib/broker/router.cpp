@@ -176,7 +176,8 @@ const route* router::known_route(peer& from, std::string_view topic) noexcept {
     return r;
 }
 
-// Who can get the packets as they are gets all of them at once; for the others each message is looked at.
+// Who can get the packets as they are gets all of them at once; for the others each message is looked at. Our peer has seen
+// that nobody's output comes to its bound by them.
 void router::publish(peer& from, const core::plain_run& run, const route& r) {
     if (!from.may_publish) [[unlikely]]
         return;
@@ -188,8 +189,7 @@ void router::publish(peer& from, const core::plain_run& run, const route& r) {
     for (const receiver& to : r.receivers) {
         peer* const p = to.session->peer;
         if (p == nullptr || !to.plain || p->forward_class != from.version_class ||
-            !p->connection.fits(run.packet_size_max) ||
-            p->connection.out().size() + run.packets.size() > state_->options.output_bytes_max) [[unlikely]] {
+            !p->connection.fits(run.packet_size_max)) [[unlikely]] {
             others_.push_back(&to);
             continue;
         }
