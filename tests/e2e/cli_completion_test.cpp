@@ -82,9 +82,10 @@ TEST_CASE("completion: in a real fish") {
     const std::string fish = shell_or_skip("fish");
     if (fish.empty()) return;
     const scripts made;
+    const std::string home = made.folder.path("home");  // fish writes there
     const auto complete = [&](const std::string& line) {
         const run_result r =
-            run({fish, "--no-config", "-c",
+            run({find_program("env"), "HOME=" + home, "XDG_CONFIG_HOME=" + home, fish, "--no-config", "-c",
                  "source " + made.folder.path("martlet.fish") + "; complete -C '" + line + "' | string split -f1 \\t"});
         CHECK(r.err == "");
         return r.out;
