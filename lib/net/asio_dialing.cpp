@@ -125,7 +125,7 @@ private:
     void on_decided(unique_fd fd, const socket_address& to) {
         if (!handler_) return;
         if (fd) return on_connected(std::move(fd), to);
-        finish({nullptr, error_, {}});
+        finish({nullptr, error_ ? error_ : asio::error::host_not_found, {}});
     }
 
     void on_connected(unique_fd fd, const socket_address& to) {
@@ -232,10 +232,10 @@ private:
     std::unique_ptr<timer> timer_;
     steady_time deadline_{};
     std::vector<socket_address> addresses_;
-    socket_address connected_;                        // during the handshake
-    error_code error_ = asio::error::host_not_found;  // of the address that failed last
-    std::string detail_;                              // of all that failed
-    std::string tried_;                               // what is being done
+    socket_address connected_;  // during the handshake
+    error_code error_;          // of the address that failed last
+    std::string detail_;        // of all that failed
+    std::string tried_;         // what is being done
 };
 
 class socket_dialing final : public dialing {

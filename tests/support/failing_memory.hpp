@@ -9,7 +9,7 @@ namespace martlet::test {
 /// Allocations by operator new that have not been freed.
 [[nodiscard]] std::int64_t living_allocations() noexcept;
 
-/// Counts the allocations made inside of watch(), and lets some of them fail. One at a time; one thread.
+/// Counts the allocations made inside of watch(), and lets some of them fail. One at a time, and one thread at a time.
 class failing_memory {
 public:
     /// From the `first` one on (beginning with 1) `count` allocations throw std::bad_alloc; 0: none does.
