@@ -31,6 +31,7 @@ PREAMBLE = """#include <martlet/accounts.hpp>
 #include <martlet/bridge.hpp>
 #include <martlet/broker.hpp>
 #include <martlet/client.hpp>
+#include <martlet/faults.hpp>
 #include <martlet/http_status.hpp>
 #include <martlet/martlet.hpp>
 #include <martlet/scram.hpp>
