@@ -2,6 +2,7 @@
 
 #include "client/teardown.hpp"
 #include "client/turn.hpp"
+#include "core/properties.hpp"
 
 #include <martlet/enhanced_authentication.hpp>
 
@@ -471,15 +472,16 @@ client_statistics client_core::statistics() const {
 // -- commands
 
 error_code client_core::publish_now(std::string_view topic, payload&& bytes, const publish_options& options) {
-    const bool has_properties = !(options.properties == message_properties{});
     if (options.qos == qos::at_most_once && engine_.is_open()) {
-        if (has_properties) {
+        if (!core::has_no_properties(options.properties)) {
             if (const auto error = check(options.properties)) return error;
         }
-        if (!is_scheduled_ && !is_in_turn_) engine_.set_time(network_->now());
-        const auto error = engine_.publish_qos_0(topic, bytes.bytes(), options.retain, options.properties);
-        if (!is_in_turn_ && !is_scheduled_) schedule();
-        return error;
+        if (!is_in_turn_ && !is_scheduled_) {
+            engine_.set_time(network_->now());
+            schedule();
+        }
+        // Made where it is returned to: copying it would wait for all bytes of the payload to leave the store buffer.
+        return engine_.publish_qos_0(topic, bytes.bytes(), options.retain, options.properties);
     }
     if (is_shut_down_) return errc::not_running;
     auto request = make_request(*this, topic, std::move(bytes), options);
