@@ -58,6 +58,10 @@ void process::kill() {
     wait();
 }
 
+void process::signal(int number) const {
+    if (id_ > 0) ::kill(id_, number);
+}
+
 int process::wait() {
     int status = 0;
     ::waitpid(std::exchange(id_, -1), &status, 0);

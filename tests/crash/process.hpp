@@ -27,6 +27,7 @@ public:
     void end_input();
     /// kill -9, and the end of it.
     void kill();
+    void signal(int number) const;
     int wait();
 
     [[nodiscard]] int output() const noexcept { return out_; }

@@ -1,8 +1,10 @@
 """Puts other people's MQTT clients through the same exchange with our broker and makes the table of docs/interop.md.
 
 run.py --martlet PROGRAM --drivers FOLDER [--client NAME]... [--version V]... [--transport T]... [--table FILE]
+       [--fault RULE]...
 
-A client whose driver says that it is missing is skipped, aloud. Exit code 1 if anything fails.
+A client whose driver says that it is missing is skipped, aloud. With --fault all goes through `martlet proxy` with these
+rules. Exit code 1 if anything fails.
 """
 import argparse
 import json
@@ -223,12 +225,27 @@ class Broker:
         self.ca_file = os.path.join(folder, "ca.crt")
         os.environ["SERVER_CERTIFICATE"] = os.path.join(folder, "server.crt")
 
+        self.proxies = []
+
+    def go_through_proxies(self, martlet, rules):
+        for transport, port in self.ports.items():
+            self.proxies.append(subprocess.Popen(
+                [martlet, "proxy", "--to", "127.0.0.1:" + port, "--json-ready"] +
+                [word for rule in rules for word in ("--fault", rule)], stdout=subprocess.PIPE, text=True))
+            self.ports[transport] = str(json.loads(self.proxies[-1].stdout.readline())["port"])
+
     def place(self, transport):
         return "127.0.0.1", self.ports[transport], transport, self.ca_file
 
     def stop(self):
+        """The broker's exit code, and how many faults there were."""
+        faults = 0
+        for proxy in self.proxies:
+            proxy.terminate()
+            faults += json.loads(proxy.stdout.readline())["faults"]
+            proxy.wait(30)
         self.program.terminate()
-        return self.program.wait(30)
+        return self.program.wait(30), faults
 
 
 def table(results, labels):
@@ -249,6 +266,7 @@ def main():
     parser.add_argument("--client", action="append", choices=CLIENTS)
     parser.add_argument("--version", action="append", choices=VERSIONS)
     parser.add_argument("--transport", action="append", choices=ALL)
+    parser.add_argument("--fault", action="append", help="a rule of martlet proxy")
     parser.add_argument("--table")
     parser.add_argument("--labels", help="JSON: name and version of each client")
     options = parser.parse_args()
@@ -260,6 +278,8 @@ def main():
     results, failures, skipped = {}, [], []
     with tempfile.TemporaryDirectory() as folder:
         broker = Broker(options.martlet, os.path.join(folder, "tls"))
+        if options.fault:
+            broker.go_through_proxies(options.martlet, options.fault)
         for client in options.client or CLIENTS:
             command, missing = command_of(client, options.drivers)
             if missing:
@@ -279,12 +299,12 @@ def main():
                         results[client, version, transport] = "FAIL"
                         failures.append(name)
                         print(f"FAIL {name}: {failure}", flush=True)
-        status = broker.stop()
+        status, faults = broker.stop()
     if options.table:
         with open(options.table, "w", encoding="utf-8") as file:
             file.write(table(results, labels))
     print(f"{sum(r == 'pass' for r in results.values())} of {len(results)} combinations pass; "
-          f"{len(skipped)} clients skipped", flush=True)
+          f"{len(skipped)} clients skipped" + (f"; faults={faults}" if options.fault else ""), flush=True)
     return 1 if failures or not results or status != 0 else 0
 
 
