@@ -4,8 +4,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
+#include <vector>
 
 using namespace martlet;
 using namespace martlet::core;
@@ -80,6 +82,46 @@ TEST_CASE("connection: 200,000 QoS 1 and 2 messages wrap the packet ids and all 
             REQUIRE(both.broker.messages[static_cast<std::size_t>(i)].payload == std::to_string(i));
         }
         CHECK(both.client.publishes_done.size() == 200'000);
+    }
+}
+
+TEST_CASE("connection: 200,000 messages with all 65,535 ids in use: none stands for two messages") {
+    constexpr std::size_t all = 65'535;
+    for (const qos q : {qos::at_least_once, qos::exactly_once}) {
+        pair both(protocol_version::v5);
+        both.client.session->set_limits({.count_max = 200'000});
+        both.broker.acknowledge_at_once = false;
+        REQUIRE(both.connect());
+        for (int i = 0; i != 200'000; ++i) {
+            REQUIRE(both.publish(both.client, "t", std::to_string(i), q, static_cast<token>(i + 1)) !=
+                    send_result::dropped);
+            if (i % 1000 == 999) both.run();
+        }
+
+        const auto& got = both.broker.messages;
+        std::vector<bool> is_open(all + 1);
+        std::size_t first_open = 0;
+        std::size_t seen = 0;
+        bool is_right = true;
+        while (first_open != 200'000) {
+            REQUIRE(got.size() == std::min<std::size_t>(first_open + all, 200'000));
+            CHECK(both.client.session->sent.publish_count() == got.size() - first_open);
+            for (; seen != got.size(); ++seen) {
+                const auto id = to_number(got[seen].id);
+                is_right = is_right && !is_open[id] && !got[seen].dup && got[seen].payload == std::to_string(seen);
+                is_open[id] = true;
+            }
+            // Pieces that leave another number of ids each time.
+            const std::size_t until = std::min(first_open + 9'973, got.size());
+            for (; first_open != until; ++first_open) {
+                is_open[to_number(got[first_open].id)] = false;
+                both.broker.connection->acknowledge(got[first_open].number);
+            }
+            both.run();
+        }
+        CHECK(is_right);
+        CHECK(both.client.publishes_done.size() == 200'000);
+        CHECK(both.client.session->sent.count() == 0);
     }
 }
 
