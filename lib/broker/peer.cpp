@@ -1,6 +1,6 @@
 // The life of a connection: input, events, the end, and what happens when receivers are slow. What the packets mean
 // stands beside it: peer_handshake.cpp (CONNECT, AUTH, DISCONNECT), peer_requests.cpp (SUBSCRIBE, UNSUBSCRIBE and the
-// retained messages that follow).
+// retained messages that follow), peer_runs.cpp (PUBLISH in its plainest form, many at once).
 #include "broker/peer.hpp"
 
 #include "broker/broker_state.hpp"
@@ -98,13 +98,10 @@ void peer::on_closed() {
 // Everything that the peer has sent, unless a receiver of its messages cannot follow.
 void peer::run() {
     core::event& event = state_->event;
-    // Who sends and does not take the answers is not read any more; QoS 0 alone cannot bring it so far.
-    const std::size_t own_output_max = 2 * state_->options.output_bytes_max;
-    core::plain_run plain;
     for (;;) {
-        while (waiting_for_ == 0 && connection.peek(plain) && pass_on(plain)) {}
+        while (waiting_for_ == 0 && pass_on()) {}
         if (waiting_for_ != 0 || !connection.next_event(event)) break;
-        if (connection.out().size() >= own_output_max) [[unlikely]]
+        if (connection.out().size() >= own_output_max()) [[unlikely]]
             wait_for(*this);
         if (event.kind != core::event_kind::message_received) {
             on_event(event);
@@ -132,27 +129,6 @@ void peer::run() {
         connection.acknowledge(event.number, told ? reason : reason_code::success);
     }
     settle();
-}
-
-// Messages that go on as they came, many at once. False: they are to be looked at one by one.
-bool peer::pass_on(core::plain_run& run) {
-    if (run.payload_size_max > state_->options.payload_size_max) return false;
-    const route* r = state_->router.known_route(*this, run.topic);
-    if (r == nullptr) {
-        if (!connection.check_topic(run.topic)) return false;
-        r = state_->router.route_of(*this, run.topic);
-    }
-    // Where an output comes to its bound in the middle, each message has to be asked about, and may be the last one.
-    for (const receiver& to : r->receivers) {
-        const peer* const p = to.session->peer;
-        if (p != nullptr && p->connection.out().size() + run.packets.size() > state_->options.output_bytes_max) {
-            return false;
-        }
-    }
-    connection.take(run);
-    state_->traffic.payload_bytes_received += run.payload_size;
-    state_->router.publish(*this, run, *r);
-    return true;
 }
 
 // Memory that ends here ends before anybody has got the message: as if it had never come, so that it may come again.

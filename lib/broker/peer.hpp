@@ -129,7 +129,12 @@ private:
     [[nodiscard]] reason_code route_message(const core::event& e);
     void mark_dirty_surely() noexcept;
     void settle();
-    [[nodiscard]] bool pass_on(core::plain_run& run);
+    [[nodiscard]] bool pass_on();
+    [[nodiscard]] bool pass_on_run(std::string_view in, const core::plain_cutter& cutter, const core::plain_packet& first,
+                                   const route& r);
+    [[nodiscard]] bool take_row(std::string_view in, const core::plain_cutter& cutter, const core::plain_packet& first,
+                                const route* r);
+    [[nodiscard]] std::size_t own_output_max() const noexcept;
     void end();
     void on_event(core::event& e);
     void on_connect(const packets::connect& packet);

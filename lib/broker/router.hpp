@@ -8,6 +8,7 @@
 
 #include "broker/hash_index.hpp"
 #include "broker/subscriptions.hpp"
+#include "core/runs.hpp"
 
 #include <martlet/core/connection.hpp>
 #include <martlet/core/outgoing_message.hpp>
@@ -18,6 +19,7 @@
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -44,6 +46,7 @@ struct receiver {
 struct route : boost::intrusive_ref_counter<route, boost::thread_unsafe_counter> {
     bool of_clients = false;  ///< a client has published to it: the topic has been checked
     std::uint64_t generation = 0;
+    std::uint64_t same = 0;  ///< routes of one generation and the same receivers share a number; 0: it has none
     std::string topic;
     boost::container::small_vector<receiver, 1> receivers;  // most topics have one: beside the rest, not elsewhere
     std::vector<group_index> groups;
@@ -102,7 +105,15 @@ public:
     /// For runs: the route of a topic that was published to before, if it is at hand, or else any valid topic's.
     [[nodiscard]] const route* known_route(peer& from, std::string_view topic) noexcept;
     [[nodiscard]] const route* route_of(peer& from, std::string_view topic) { return find_route(from, topic); }
-    void publish(peer& from, const core::plain_run& run, const route& r);
+    /// True if a message of that topic has the receivers of `r`, to which `from` may publish.
+    [[nodiscard]] bool goes_the_same_way(const peer& from, const route& r, std::string_view topic) noexcept;
+    /// A run at QoS 0. `cutter` cuts it, where a receiver is to get its messages one by one.
+    void publish(peer& from, const core::plain_run& run, const core::plain_cutter& cutter, const route& r);
+    /// One plain message at QoS 1 or 2; `packet` is all of it. False: for want of memory a receiver did not get it.
+    [[nodiscard]] bool publish(peer& from, const core::plain_packet& message, std::string_view packet, martlet::qos qos,
+                               const route& r);
+    /// After a run.
+    void let_catch_up(const route& r, peer& from);
 
     /// A message of the broker itself, or a will. `from`: whose subscriptions with No Local are left out; null: none.
     void publish(const core::message_ref& message, const client_session* from);
@@ -124,7 +135,10 @@ public:
     };
     [[nodiscard]] const counters& count() const noexcept { return counters_; }
     /// Gives back the memory of routes that nobody uses at the moment.
-    void forget_routes() noexcept { cache_.clear(); }
+    void forget_routes() noexcept {
+        cache_.clear();
+        numbered_ = {};
+    }
 
 private:
     struct publication;
@@ -138,11 +152,13 @@ private:
     bool deliver_without_memory(publication& what, const receiver& to);
     bool hand_over(publication& what, const receiver& to);
     bool is_full(peer& to, peer* from);
-    void let_catch_up(const route& r, peer& from);
+    void number(route& r);
 
     broker_state* state_;
     route_cache cache_;
     route_ref own_route_;
+    std::array<route_ref, 64> numbered_;  // by a hash of their receivers: one route of each number
+    std::uint64_t last_number_ = 0;
     match_result found_;
     std::vector<const receiver*> others_;  // of a run: who cannot get it as it is
     counters counters_;

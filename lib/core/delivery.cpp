@@ -140,7 +140,7 @@ bool connection::on_puback(const packets::puback& ack, event& out) {
     out.who = entry->what.who;
     out.reason = ack.reason;
     out.error = {};
-    finish(*entry, ack.reason);
+    finish(*entry);
     return out.who != 0;
 }
 
@@ -164,7 +164,7 @@ bool connection::on_pubrec(const packets::puback& ack, event& out) {
         out.who = entry->what.who;
         out.reason = ack.reason;
         out.error = {};
-        finish(*entry, ack.reason);
+        finish(*entry);
         return out.who != 0;
     }
     on_released(*entry);
@@ -172,6 +172,11 @@ bool connection::on_pubrec(const packets::puback& ack, event& out) {
 }
 
 void connection::on_released(inflight_entry& entry) {
+    release(entry);
+    hold(entry.change_number, held_kind::pubrel, entry.id);
+}
+
+void connection::release(inflight_entry& entry) {
     if (resend_next_ == entry.id) {  // acknowledged before it was sent again on this connection
         const inflight_entry* const next = session_->sent.next(entry);
         resend_next_ = next != nullptr ? next->id : packet_id::none;
@@ -181,41 +186,6 @@ void connection::on_released(inflight_entry& entry) {
         ++used_here_;
     }
     session_->release(entry);
-    hold(entry.change_number, held_kind::pubrel, entry.id);
-}
-
-// Acknowledgements in their shortest form come in long rows. Those that are as expected and of which nobody wants to hear
-// are dealt with here, without an event each; the first other one is left to next_event().
-void connection::take_acknowledgements() {
-    if (session_ == nullptr || state_ != connection_state::open) return;
-    inflight& sent = session_->sent;
-    for (;;) {
-        const std::string_view in = input_.in_place();
-        if (in.size() < 4 || in[1] != 2) return;
-        const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(in[i]); };
-        const packet_id id{static_cast<std::uint16_t>(byte(2) << 8 | byte(3))};
-        if (id == packet_id::none) return;
-        if (byte(0) == 0x62) {
-            input_.skip(4);
-            on_pubrel(id);
-        } else {
-            inflight_entry* const entry = sent.find(id);
-            if (entry == nullptr) return;
-            if (byte(0) == 0x40 && entry->state == inflight_state::awaiting_puback && entry->what.who == 0) {
-                input_.skip(4);
-                finish(*entry, reason_code::success);
-            } else if (byte(0) == 0x50 && entry->state == inflight_state::awaiting_pubrec) {
-                input_.skip(4);
-                on_released(*entry);
-            } else if (byte(0) == 0x70 && entry->state == inflight_state::awaiting_pubcomp && entry->what.who == 0) {
-                input_.skip(4);
-                finish(*entry, reason_code::success);
-            } else {
-                return;
-            }
-        }
-        ++counters_.packets_received;
-    }
 }
 
 bool connection::on_pubcomp(const packets::puback& ack, event& out) {
@@ -229,18 +199,22 @@ bool connection::on_pubcomp(const packets::puback& ack, event& out) {
     // 0x92 only says that the receiver was done with it before: it is delivered.
     out.reason = reason_code::success;
     out.error = {};
-    finish(*entry, ack.reason);
+    finish(*entry);
     return out.who != 0;
 }
 
-void connection::finish(inflight_entry& entry, reason_code) {
+void connection::finish(inflight_entry& entry) {
+    end_exchange(entry);
+    pump();
+}
+
+void connection::end_exchange(inflight_entry& entry) {
     if (resend_next_ == entry.id) {
         const inflight_entry* const next = session_->sent.next(entry);
         resend_next_ = next != nullptr ? next->id : packet_id::none;
     }
     if (entry.here) --used_here_;
     session_->finish(entry);
-    pump();
 }
 
 // ---- sending

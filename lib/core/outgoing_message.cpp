@@ -1,5 +1,7 @@
 #include <martlet/core/outgoing_message.hpp>
 
+#include "core/wire.hpp"
+
 #include <array>
 #include <cassert>
 #include <cstring>
@@ -117,6 +119,17 @@ message_ref outgoing_message::create(std::string_view topic, std::string_view pa
     made->retain_ = retain;
     if (expires_at) made->expires_at_ = *expires_at;
     return owner;
+}
+
+message_ref outgoing_message::create(std::string_view topic, std::string_view payload, martlet::qos qos) {
+    assert(topic.size() <= 0xFFFF);
+    auto* const made = allocate(topic.size() + payload.size());
+    char* const at = put_bytes(topic, made->bytes());
+    put_bytes(payload, at);
+    made->payload_ = {at, payload.size()};
+    made->topic_size_ = static_cast<std::uint16_t>(topic.size());
+    made->qos_ = qos;
+    return message_ref(made);
 }
 
 message_ref outgoing_message::create_shared(std::string_view topic, std::string_view payload,

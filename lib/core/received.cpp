@@ -174,6 +174,19 @@ bool received::next_due(due& out) {
     return true;
 }
 
+bool received::prepare(packet_id id, martlet::qos q) {
+    if (count_ != 0 && find(to_number(id)) != nullptr) return false;
+    if (q == martlet::qos::exactly_once && count_ >= table_.size() / 2) rehash(table_.empty() ? 16 : table_.size() * 2);
+    return true;
+}
+
+void received::await_pubrel(packet_id id) noexcept {
+    slot& s = insert(to_number(id));
+    s.state = id_state::awaiting_pubrel;
+    s.qos = martlet::qos::exactly_once;
+    s.number = 0;
+}
+
 bool received::on_pubrel(packet_id id) noexcept {
     slot* const s = find(to_number(id));
     if (s == nullptr || s->state != id_state::awaiting_pubrel) return false;
@@ -210,11 +223,8 @@ void received::clear() noexcept {
 }
 
 void received::restore(packet_id id) {
-    if (id == packet_id::none || knows(id)) return;
-    slot& s = insert(to_number(id));
-    s.state = id_state::awaiting_pubrel;
-    s.qos = martlet::qos::exactly_once;
-    s.number = 0;
+    if (id == packet_id::none || knows(id) || !prepare(id, martlet::qos::exactly_once)) return;
+    await_pubrel(id);
 }
 
 bool received::knows(packet_id id) const noexcept {

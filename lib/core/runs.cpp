@@ -1,89 +1,131 @@
-// Runs of plain messages: what a broker can pass on without looking at each message's meaning, because all of them say the
-// same. Anything unusual ends a run, and is left to the way of the single message.
+// Rows of packets that need no event each: plain messages that a broker takes and answers at once, messages that go on as
+// they came, and acknowledgements in their shortest form. Anything unusual ends a row, and is left to the way of the
+// single packet.
+#include "core/runs.hpp"
+
 #include "core/wire.hpp"
 
 #include <martlet/core/connection.hpp>
 #include <martlet/topic.hpp>
 
-#include <algorithm>
-
 namespace martlet::core {
 
 namespace {
 
-// PUBLISH at QoS 0 without DUP and RETAIN.
-constexpr unsigned char plain_publish = 0x30;
-
-struct plain_packet {
-    std::size_t size = 0;  // 0: none
-    std::size_t payload_size = 0;
-    std::string_view topic;
-};
-
-// The packet that `bytes` begin with, if it is whole, plain, and small enough to be copied rather than referred to.
-plain_packet cut_plain(std::string_view bytes, bool is_v5) noexcept {
-    const auto at = [&](std::size_t i) { return std::size_t{static_cast<unsigned char>(bytes[i])}; };
-    constexpr std::size_t head_max = 5;  // with the topic's length
-    if (bytes.size() < head_max || at(0) != plain_publish) return {};
-    std::size_t head = 2;
-    std::size_t length = at(1);
-    if (length >= 0x80) {
-        if (at(2) >= 0x80 || at(2) == 0) return {};  // longer than 16,383 bytes, or than it needs to be
-        length = (length & 0x7F) | at(2) << 7;
-        head = 3;
-    }
-    const std::size_t size = head + length;
-    const std::size_t topic_size = at(head) << 8 | at(head + 1);
-    const std::size_t begin = 2 + topic_size + (is_v5 ? 1 : 0);  // of the payload
-    if (size > bytes.size() || size >= output::share_size_min || topic_size == 0 || length < begin) return {};
-    if (is_v5 && at(head + begin - 1) != 0) return {};  // properties
-    return {size, length - begin, {bytes.data() + head + 2, topic_size}};
+char* put_ack(char first, packet_id id, char* out) noexcept {
+    const std::uint16_t number = to_number(id);
+    out[0] = first;
+    out[1] = 2;
+    out[2] = static_cast<char>(number >> 8);
+    out[3] = static_cast<char>(number);
+    return out + 4;
 }
 
 }  // namespace
 
-bool next_of_run(std::string_view& rest, bool is_v5, packets::publish& out, std::string_view& packet) noexcept {
-    const plain_packet first = cut_plain(rest, is_v5);
-    if (first.size == 0) return false;
-    packet = rest.substr(0, first.size);
-    rest.remove_prefix(first.size);
-    out = {};
-    out.topic = first.topic;
-    out.payload = packet.substr(first.size - first.payload_size);
-    return true;
-}
-
-bool connection::peek_run(plain_run& out) noexcept {
-    if (role_ != role::broker || state_ != connection_state::open) return false;
-    const std::string_view in = input_.in_place();
-    const bool is_v5 = version_ == protocol_version::v5;
-    plain_packet packet{out.seen_size, out.seen_payload_size, out.seen_topic};
-    if (out.seen_at != in.data()) packet = cut_plain(in, is_v5);
-    if (packet.size == 0 || packet.size > limits_.packet_size_max) return false;
-
-    out.topic = packet.topic;
-    out.count = 0;
-    out.payload_size = out.payload_size_max = out.packet_size_max = 0;
-    std::size_t size = 0;
-    do {
-        size += packet.size;
-        ++out.count;
-        out.payload_size += packet.payload_size;
-        out.payload_size_max = std::max(out.payload_size_max, packet.payload_size);
-        out.packet_size_max = std::max(out.packet_size_max, packet.size);
-        packet = cut_plain(in.substr(size), is_v5);
-    } while (packet.size != 0 && packet.size <= limits_.packet_size_max && is_equal(packet.topic, out.topic));
-    out.packets = in.substr(0, size);
-    out.seen_at = packet.size != 0 ? in.data() + size : nullptr;
-    out.seen_size = packet.size;
-    out.seen_payload_size = packet.payload_size;
-    out.seen_topic = packet.topic;
-    return true;
-}
-
 bool connection::check_topic(std::string_view topic) const noexcept {
     return is_equal(topic, last_topic_) ||
            (is_valid_topic_name(topic) && topic_levels(topic) <= limits_.topic_levels_max);
+}
+
+bool connection::answers_at_once(qos q) const noexcept {
+    return role_ == role::broker && state_ == connection_state::open && q <= limits_.maximum_qos &&
+           !session_->journal().on() && held_.empty() && session_->received.is_settled();
+}
+
+bool connection::expects(packet_id id, qos q) {
+    return session_->received.count() < limits_.receive_maximum && session_->received.prepare(id, q);
+}
+
+void connection::answer(packet_id id, qos q, reason_code reason) {
+    if (q == qos::exactly_once && !is_failure(reason)) session_->received.await_pubrel(id);
+    if (reason != reason_code::success) {
+        return write_ack(q == qos::exactly_once ? packet_type::pubrec : packet_type::puback, id, reason);
+    }
+    put_ack(q == qos::exactly_once ? '\x50' : '\x40', id, out_.reserve(4));
+    out_.commit(4);
+    last_sent_ = present_->steady;
+    ++counters_.packets_sent;
+}
+
+bool connection::send_as_it_came(const message_ref& message, std::string_view packet, std::size_t id_at, qos q) {
+    if (state_ != connection_state::open || session_->front() != nullptr || resend_next_ != packet_id::none ||
+        session_->journal().on() || !has_quota() || !fits(packet.size())) {
+        return false;
+    }
+    char* const at = out_.reserve(packet.size());  // first: what follows cannot fail half way
+    inflight_entry* const entry = session_->start_unstored(message, q);
+    if (entry == nullptr) return false;
+    put_bytes(packet, at);
+    at[id_at] = static_cast<char>(to_number(entry->id) >> 8);
+    at[id_at + 1] = static_cast<char>(to_number(entry->id));
+    out_.commit(packet.size());
+    entry->here = entry->sent = true;
+    ++used_here_;
+    last_sent_ = present_->steady;
+    ++counters_.messages_sent;
+    return true;
+}
+
+// Those that are as expected and of which nobody wants to hear; the first other one is left to next_event().
+void connection::take_acknowledgements() {
+    if (session_ == nullptr || state_ != connection_state::open) return;
+    inflight& sent = session_->sent;
+    const bool at_once = !session_->journal().on() && held_.empty();
+    const std::string_view in = input_.in_place();
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(in[i]); };
+    std::size_t at = 0;
+    const auto is_ack = [&](unsigned char first) {
+        return in.size() - at >= 4 && byte(at) == first && byte(at + 1) == 2 && (byte(at + 2) | byte(at + 3)) != 0;
+    };
+    const auto id = [&] { return packet_id{static_cast<std::uint16_t>(byte(at + 2) << 8 | byte(at + 3))}; };
+    const auto entry_in = [&](inflight_state state) {
+        inflight_entry* const entry = sent.find(id());
+        return entry != nullptr && entry->state == state &&
+                       (state == inflight_state::awaiting_pubrec || entry->what.who == 0)
+                   ? entry
+                   : nullptr;
+    };
+    const auto answer_with = [&](char first) {
+        put_ack(first, id(), out_.reserve(4));
+        out_.commit(4);
+        last_sent_ = present_->steady;
+        ++counters_.packets_sent;
+    };
+    for (;; at += 4) {
+        if (is_ack(0x40)) {
+            inflight_entry* const entry = entry_in(inflight_state::awaiting_puback);
+            if (entry == nullptr) break;
+            end_exchange(*entry);
+        } else if (is_ack(0x50)) {
+            inflight_entry* const entry = entry_in(inflight_state::awaiting_pubrec);
+            if (entry == nullptr) break;
+            if (at_once) {
+                release(*entry);
+                answer_with('\x62');
+            } else {
+                on_released(*entry);
+            }
+        } else if (is_ack(0x62)) {
+            if (!at_once) {
+                on_pubrel(id());
+            } else if (session_->received.on_pubrel(id())) {
+                answer_with('\x70');
+            } else {
+                break;
+            }
+        } else if (is_ack(0x70)) {
+            inflight_entry* const entry = entry_in(inflight_state::awaiting_pubcomp);
+            if (entry == nullptr) break;
+            end_exchange(*entry);
+        } else {
+            break;
+        }
+    }
+    if (at == 0) return;
+    input_.skip(at);
+    counters_.packets_received += at / 4;
+    pump();
 }
 
 }  // namespace martlet::core

@@ -97,25 +97,6 @@ struct event {
     martlet::packet other;
 };
 
-/// Messages at QoS 0 under one topic that have come one after the other, each in its plainest encoding: no DUP, no
-/// RETAIN, no properties. A broker can pass them on as they are, all at once. Views as in `event`.
-struct plain_run {
-    std::string_view topic;
-    std::string_view packets;           ///< back to back
-    std::size_t count = 0;
-    std::size_t payload_size = 0;       ///< of all
-    std::size_t payload_size_max = 0;   ///< of one
-    std::size_t packet_size_max = 0;    ///< of one
-    // what peek() has seen behind the run, so that it need not look again
-    const char* seen_at = nullptr;
-    std::size_t seen_size = 0;
-    std::size_t seen_payload_size = 0;
-    std::string_view seen_topic;
-};
-
-/// The first message of `rest`, which begins as the packets of a run do, and is shortened by it; false: there is none.
-[[nodiscard]] bool next_of_run(std::string_view& rest, bool is_v5, packets::publish& out, std::string_view& packet) noexcept;
-
 /// Of a message without any; one object, so that the hot path does not make one per message.
 inline constexpr message_properties no_properties{};
 
@@ -157,19 +138,28 @@ public:
     /// The next event, false if there is none. Decodes the next packet only when asked: an owner that stops asking
     /// (and calls keep_rest()) exerts back-pressure.
     [[nodiscard]] bool next_event(event& out);
-    /// Broker: the messages that next_event() would tell of next, if they make up a run. They are still there until
-    /// take(). The topic may be anything: the owner knows it to be a valid one that is within the limits, because it was
-    /// received before, or asks check_topic(). `out` is one object of the owner's, used again and again. False: ask
-    /// next_event().
-    [[nodiscard]] bool peek(plain_run& out) noexcept {
-        return input_.in_place().starts_with('\x30') && peek_run(out);
+    /// Broker: what next_event() would look at next, if it begins like a PUBLISH without DUP and RETAIN; else empty. It is
+    /// there until take(). The owner may deal with such packets itself, if they are plain ones: see lib/core/runs.hpp.
+    [[nodiscard]] std::string_view plain_input() noexcept {
+        if (role_ != role::broker || state_ != connection_state::open) return {};
+        const std::string_view in = input_.in_place();
+        return !in.empty() && (in[0] == 0x30 || in[0] == 0x32 || in[0] == 0x34) ? in : std::string_view();
     }
+    /// A topic that came with one of those: true if it is valid and within the limits.
     [[nodiscard]] bool check_topic(std::string_view topic) const noexcept;
-    void take(const plain_run& run) noexcept {
-        input_.skip(run.packets.size());
-        counters_.packets_received += run.count;
-        counters_.messages_received += run.count;
+    /// The owner has dealt with `count` PUBLISH packets of `size` bytes in all.
+    void take(std::size_t size, std::size_t count) noexcept {
+        input_.skip(size);
+        counters_.packets_received += count;
+        counters_.messages_received += count;
     }
+    /// True if messages at QoS 1 or 2 can be acknowledged as they come, without receipts: nothing older waits to be, and
+    /// there is no store. Then, for each one, expects(), and answer() when the owner is done with it.
+    [[nodiscard]] bool answers_at_once(martlet::qos q) const noexcept;
+    /// False if it may be a repetition, or if it is one too many. True: answer() of it will not want for memory before
+    /// the id is kept.
+    [[nodiscard]] bool expects(packet_id id, martlet::qos q);
+    void answer(packet_id id, martlet::qos q, reason_code reason = reason_code::success);
     /// Bytes to write.
     [[nodiscard]] output& out() noexcept { return out_; }
     [[nodiscard]] const output& out() const noexcept { return out_; }
@@ -218,7 +208,10 @@ public:
         last_sent_ = present_->steady;
         ++counters_.messages_sent;
     }
-    /// The same for a run of `count`. With `lend` a long one is only referred to: see output::lend().
+    /// QoS 1 or 2, as it came: the same, but for the packet id, which stands at `id_at`; `message` is the packet's. False:
+    /// nothing was done, it has to wait or be stored, and send() knows how.
+    [[nodiscard]] bool send_as_it_came(const message_ref& message, std::string_view packet, std::size_t id_at, martlet::qos q);
+    /// The same as forward() for a run of `count`. With `lend` a long one is only referred to: see output::lend().
     void forward(std::string_view packets, std::size_t count, bool lend) {
         if (lend && packets.size() >= output::share_size_min) {
             out_.lend(packets);
@@ -287,7 +280,6 @@ private:
         std::string bytes;
     };
 
-    [[nodiscard]] bool peek_run(plain_run& out) noexcept;
     // one per packet type, in connection.cpp; true if there is an event
     bool on_packet(const frame& in, event& out);
     bool on_publish(const frame& in, event& out);
@@ -312,7 +304,9 @@ private:
     void resend();
     void pump();
     void send_entry(inflight_entry& entry);
-    void finish(inflight_entry& entry, reason_code reason);
+    void release(inflight_entry& entry);
+    void finish(inflight_entry& entry);
+    void end_exchange(inflight_entry& entry);
     [[nodiscard]] bool has_quota() const noexcept;
     [[nodiscard]] std::size_t publish_size(const outgoing& what) const noexcept;
     void write_publish(const outgoing& what, packet_id id, bool dup);

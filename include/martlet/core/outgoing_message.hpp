@@ -40,6 +40,9 @@ public:
                                             bool retain, const message_properties& properties = {},
                                             std::optional<unix_time> expires_at = {});
 
+    /// The same without RETAIN, properties and expiry: most messages.
+    [[nodiscard]] static message_ref create(std::string_view topic, std::string_view payload, martlet::qos qos);
+
     /// The same with a payload that is shared, not copied; `owner` keeps `payload` alive.
     [[nodiscard]] static message_ref create_shared(std::string_view topic, std::string_view payload,
                                                    std::shared_ptr<const void> owner, martlet::qos qos, bool retain,

@@ -61,6 +61,15 @@ public:
     /// QoS 2 id moves on to awaiting_pubrel unless the reason is a failure.
     [[nodiscard]] bool next_due(due& out);
 
+    // -- for messages that are acknowledged as they come, without receipts
+
+    /// True if none of this connection's waits to be acknowledged.
+    [[nodiscard]] bool is_settled() const noexcept { return !has_latest() && order_count_ == 0; }
+    /// False if the id is known. Else there is room for await_pubrel() of it.
+    [[nodiscard]] bool prepare(packet_id id, qos q);
+    /// A message with this QoS 2 id was taken, and PUBREC says so. Requires prepare().
+    void await_pubrel(packet_id id) noexcept;
+
     /// PUBREL came; false if the id is not known to await it.
     [[nodiscard]] bool on_pubrel(packet_id id) noexcept;
 

@@ -94,6 +94,17 @@ public:
     [[nodiscard]] std::vector<outgoing> take_queue();
     /// A QoS 1 or 2 message gets a packet id and a row: the entry, or null if no id is free.
     [[nodiscard]] inflight_entry* start(outgoing what);
+    /// The same for a plain message, without a row. Requires a journal that is off.
+    [[nodiscard]] inflight_entry* start_unstored(const message_ref& message, martlet::qos q) {
+        inflight_entry* const entry = sent.acquire(q == martlet::qos::at_least_once ? inflight_state::awaiting_puback
+                                                                                    : inflight_state::awaiting_pubrec);
+        if (entry == nullptr) return nullptr;
+        entry->what.message = message;
+        entry->what.qos = q;
+        entry->order = next_order_++;
+        entry->change_number = 0;
+        return entry;
+    }
     /// The same with the front of the queue, whose row is replaced. Requires front() with QoS 1 or 2.
     [[nodiscard]] inflight_entry* start_front();
     /// Takes all QoS 0 messages out of the queue, in order.

@@ -2,6 +2,11 @@
 
 #include "unit/broker/wire.hpp"
 
+#include <algorithm>
+#include <list>
+#include <string>
+#include <vector>
+
 using namespace martlet;
 using namespace martlet::broker_test;
 
@@ -472,6 +477,180 @@ TEST_CASE(
         CHECK(counted.routed.dropped_full == 0);
         CHECK(counted.traffic.publishes_received == sent.size());
         CHECK(counted.routed.deliveries == 5 * sent.size() + fitting.size());
+    }
+}
+
+namespace {
+
+/// A subscriber that acknowledges whatever comes, and what it has got: each message once.
+struct acknowledging {
+    acknowledging(world& w, protocol_version version, std::string_view id, qos granted, packets::connect c = {})
+        : client(w, version) {
+        client.connect(id, c);
+        client.subscribe("a/#", granted);
+    }
+    void take() {
+        while (client.has_packet()) {
+            if (client.peek() == packet_type::pubrel) {
+                client.send(packets::pubcomp{client.get<packets::pubrel>().id, {}, {}});
+                continue;
+            }
+            const auto p = client.get<packets::publish>();
+            CHECK_FALSE(p.dup);
+            CHECK_FALSE(p.retain);
+            got.emplace_back(p.topic).append("=").append(p.payload);
+            client.acknowledge(p);
+        }
+    }
+    wire_client client;
+    std::vector<std::string> got;
+};
+
+}  // namespace
+
+TEST_CASE("router: rows of plain messages at QoS 1 and 2 reach each kind of receiver once, in order, and are acknowledged") {
+    for (const auto version : all_versions) {
+        world w({.inflight_max = 300});
+        wire_client publisher(w, version);
+        publisher.connect("p");
+        packets::connect slow, narrow;
+        slow.properties.receive_maximum = 7;
+        narrow.properties.maximum_packet_size = 100;
+        std::list<acknowledging> receivers;
+        for (const auto q : {qos::at_most_once, qos::at_least_once, qos::exactly_once}) {
+            const std::string id = std::to_string(static_cast<int>(q));
+            receivers.emplace_back(w, protocol_version::v3_1_1, "same " + id, q);
+            receivers.emplace_back(w, protocol_version::v5, "other " + id, q);
+            receivers.emplace_back(w, protocol_version::v5, "slow " + id, q, slow);
+        }
+        acknowledging& small = receivers.emplace_back(w, protocol_version::v5, "small", qos::exactly_once, narrow);
+
+        // Rows of one topic and of changing ones, of all QoS, with packets between that are not plain.
+        std::vector<std::string> sent, fitting;
+        std::vector<packet_id> acked, received;
+        std::string bytes;
+        for (std::uint16_t i = 1; i <= 3'000; ++i) {
+            packets::publish p;
+            const std::string topic = i % 500 < 400 ? "a/b" : "a/" + std::to_string(i % 3);
+            p.qos = qos{static_cast<std::uint8_t>(i % 1'000 < 450 ? 1 : i % 1'000 < 900 ? 2 : i % 3)};
+            const std::string payload =
+                (p.qos == qos::at_most_once ? "0-" : "+") + std::to_string(i) + std::string(i % 7 == 0 ? 200 : 20, 'x');
+            p.topic = topic;
+            p.payload = payload;
+            if (p.qos != qos::at_most_once) p.id = packet_id{i};
+            p.dup = p.qos != qos::at_most_once && i % 89 == 0;
+            if (p.qos == qos::at_least_once) acked.push_back(p.id);
+            if (p.qos == qos::exactly_once) received.push_back(p.id);
+            bytes += publisher.bytes_of(p);
+            sent.push_back(topic + "=" + payload);
+            if (payload.size() < 90) fitting.push_back(sent.back());
+        }
+        const std::size_t piece = version == protocol_version::v3_1 ? 65'536 : 4'567;
+        for (std::size_t at = 0; at < bytes.size(); at += piece) {
+            publisher.send_and_flush(bytes.substr(at, piece));
+            for (auto& r : receivers)
+                r.take();
+        }
+        // QoS 0 does not wait for the acknowledgements of what was sent before it [MQTT-4.6.0-5].
+        const auto by_kind = [](std::vector<std::string> all) {
+            std::stable_partition(all.begin(), all.end(), [](auto& m) { return m.find("=0-") == std::string::npos; });
+            return all;
+        };
+        for (auto& r : receivers)
+            CHECK(by_kind(r.got) == by_kind(&r == &small ? fitting : sent));
+
+        // In the order of arrival, each kind by itself.
+        std::vector<packet_id> got_acked, got_received, completed;
+        std::string releases;
+        while (publisher.has_packet()) {
+            if (publisher.peek() == packet_type::puback) {
+                got_acked.push_back(publisher.get<packets::puback>().id);
+            } else {
+                got_received.push_back(publisher.get<packets::pubrec>().id);
+                releases += publisher.bytes_of(packets::pubrel{got_received.back(), {}, {}});
+            }
+        }
+        CHECK(got_acked == acked);
+        CHECK(got_received == received);
+        publisher.send_bytes(releases);
+        while (publisher.has_packet())
+            completed.push_back(publisher.get<packets::pubcomp>().id);
+        CHECK(completed == received);
+        CHECK(w.engine.count().traffic.publishes_received == sent.size());
+        CHECK(w.engine.count().queued == 0);
+    }
+}
+
+TEST_CASE("MQTT-4.3.3-10: in a row, too, a repeated QoS 2 message goes nowhere and is answered again") {
+    world w;
+    wire_client publisher(w, protocol_version::v3_1_1);
+    publisher.connect("p");
+    acknowledging subscriber(w, protocol_version::v3_1_1, "s", qos::exactly_once);
+    const auto message = [&](std::uint16_t id, std::string_view payload) {
+        packets::publish p;
+        p.topic = "a/b";
+        p.payload = payload;
+        p.qos = qos::exactly_once;
+        p.id = packet_id{id};
+        return publisher.bytes_of(p);
+    };
+    publisher.send_bytes(message(1, "one") + message(2, "two") + message(1, "one") + message(3, "three"));
+    for (const packet_id id : {packet_id{1}, packet_id{2}, packet_id{1}, packet_id{3}})
+        CHECK(publisher.get<packets::pubrec>().id == id);
+    // An id that is free again stands for another message, in the same read as well.
+    publisher.send_bytes(publisher.bytes_of(packets::pubrel{packet_id{1}, {}, {}}) + message(1, "four") + message(2, "two"));
+    CHECK(publisher.get<packets::pubcomp>().id == packet_id{1});
+    for (const packet_id id : {packet_id{1}, packet_id{2}})
+        CHECK(publisher.get<packets::pubrec>().id == id);
+    subscriber.take();
+    CHECK(subscriber.got == std::vector<std::string>{"a/b=one", "a/b=two", "a/b=three", "a/b=four"});
+}
+
+TEST_CASE("router: topics go on together only as long as their receivers are the same") {
+    for (const auto version : all_versions) {
+        world w;
+        wire_client publisher(w, version), all(w, version), some(w, version);
+        publisher.connect("p");
+        all.connect("all");
+        some.connect("some");
+        all.subscribe("+/t");
+        some.subscribe("1/t");
+        some.subscribe("3/t", qos::at_least_once);
+        std::vector<std::string> to_all, to_some, got;
+        const auto take = [&] {
+            while (some.has_packet()) {
+                if (some.peek() == packet_type::unsuback) {
+                    static_cast<void>(some.get<packets::unsuback>());
+                } else {
+                    got.emplace_back(some.get<packets::publish>().payload);
+                }
+            }
+        };
+        for (int round = 0; round < 6; ++round) {
+            take();
+            if (round == 2) some.subscribe("4/t");
+            std::string bytes;
+            for (int i = 0; i < 500; ++i) {
+                const std::string topic = std::to_string(i * i % 7) + "/t";
+                const std::string payload = std::to_string(round * 1'000 + i);
+                packets::publish p;
+                p.topic = topic;
+                p.payload = payload;
+                bytes += publisher.bytes_of(p);
+                to_all.push_back(payload);
+                if (topic == "1/t" || (topic == "4/t" && round >= 2)) to_some.push_back(payload);
+            }
+            publisher.send_and_flush(bytes);
+            if (round == 4) {
+                packets::unsubscribe u;
+                u.id = packet_id{77};
+                u.filters = {"3/t"};
+                some.send(u);
+            }
+        }
+        take();
+        CHECK(all.payloads() == to_all);
+        CHECK(got == to_some);
     }
 }
 

@@ -143,6 +143,11 @@ public:
         REQUIRE(std::holds_alternative<Packet>(p));
         return std::get<Packet>(p);
     }
+    /// What get() would take. Requires has_packet().
+    [[nodiscard]] packet_type peek() {
+        REQUIRE(cut(false));
+        return frame_.type;
+    }
     /// The payloads of all PUBLISHes that have come.
     std::vector<std::string> payloads() {
         std::vector<std::string> all;
