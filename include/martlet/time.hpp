@@ -18,7 +18,8 @@ struct boot_clock {
 /// For keep-alive, timeouts and delays of this process.
 using steady_time = boot_clock::time_point;
 
-/// For expiries that are stored and must survive a restart: milliseconds since the Unix epoch.
+/// For expiries that are stored and must survive a restart: milliseconds since the Unix epoch. Within a process it goes
+/// with the boot clock from where the system's clock stood at first, so that nothing expires because that one is put.
 using unix_time = std::chrono::time_point<std::chrono::system_clock, std::chrono::milliseconds>;
 
 /// The present, on both clocks.

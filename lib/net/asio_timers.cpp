@@ -94,8 +94,10 @@ instant timer_heap::now() noexcept {
     ::clock_gettime(CLOCK_BOOTTIME, &boot);
     using namespace std::chrono;
     const auto since_boot = seconds(boot.tv_sec) + nanoseconds(boot.tv_nsec);
+    // The system's clock is looked at once: whoever puts it later does not make anything expire, early or late.
+    static const auto booted = system_clock::now() - since_boot;
     return {steady_time(duration_cast<boot_clock::duration>(since_boot)),
-            time_point_cast<unix_time::duration>(system_clock::now())};
+            time_point_cast<unix_time::duration>(booted + since_boot)};
 }
 
 std::unique_ptr<timer> timer_heap::make_timer(std::function<void()> on_expiry) {

@@ -280,6 +280,11 @@ void fault_disk::fail_all(int code) {
     fail_all_ = code;
 }
 
+std::size_t fault_disk::failures() const {
+    const std::lock_guard guard(mutex);
+    return failures_;
+}
+
 std::shared_ptr<fault_disk::open_file> fault_disk::open(const std::string& path, bool create) {
     auto& file = files_[path];
     if (!file) {
@@ -298,6 +303,7 @@ int fault_disk::note(disk_call call) {
     const std::size_t number = count_++;
     int code = fail_all_;
     if (number >= fail_first_ && number < fail_last_) code = fail_code_;
+    failures_ += code != 0 ? 1 : 0;
     if (is_recording_ && code == 0) calls_.push_back(std::move(call));
     return code;
 }

@@ -61,6 +61,8 @@ public:
     void fail(std::size_t first, std::size_t last, int code);
     /// All calls, until further notice; 0: none.
     void fail_all(int code);
+    /// Calls that have failed.
+    [[nodiscard]] std::size_t failures() const;
 
     // -- for the VFS
     struct open_file {
@@ -86,6 +88,7 @@ private:
     std::size_t fail_last_ = 0;
     int fail_code_ = 0;
     int fail_all_ = 0;
+    std::size_t failures_ = 0;
     bool is_recording_ = false;
 };
 
