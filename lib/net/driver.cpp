@@ -228,9 +228,8 @@ void driver::await_input() {
 
 // True if nothing is left.
 bool driver::write() {
-    std::array<std::string_view, transport::gather_max> parts;
-    while (const std::size_t count = gather(parts)) {
-        const io_result put = link_->write_some({parts.data(), count});
+    while (unwritten() != 0) {
+        const io_result put = put_some();
         consume(put.bytes);
         if (put.blocked()) {
             block_writing(put.wait_for);
@@ -249,6 +248,13 @@ bool driver::write() {
     return true;
 }
 
+io_result driver::put_some() {
+    std::string_view first;  // mostly that is all
+    if (gather({&first, 1}) == 1 && first.size() == unwritten()) return link_->write_some({&first, 1});
+    std::array<std::string_view, transport::gather_max> parts;
+    return link_->write_some({parts.data(), gather(parts)});
+}
+
 void driver::finish_sending() {
     if (!write()) return;
     const io_result said = link_->shutdown_send();
@@ -257,6 +263,8 @@ void driver::finish_sending() {
     state_ = state::draining;
     if (input_over_) finish_later({});
 }
+
+std::size_t driver::unwritten() const noexcept { return output_ ? output_->size() : rest_.size() - rest_written_; }
 
 std::size_t driver::gather(std::span<std::string_view> parts) const noexcept {
     if (output_) return output_->gather(parts);
@@ -268,7 +276,10 @@ std::size_t driver::gather(std::span<std::string_view> parts) const noexcept {
 void driver::consume(std::size_t count) noexcept {
     if (output_) return output_->consume(count);
     rest_written_ += count;
-    if (rest_written_ == rest_.size()) rest_.clear();
+    if (rest_written_ == rest_.size()) {
+        rest_.clear();
+        rest_written_ = 0;
+    }
 }
 
 void driver::take_over_output() {

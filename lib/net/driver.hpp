@@ -114,7 +114,9 @@ private:
     void await_input();
 
     [[nodiscard]] bool write();
+    io_result put_some();
     void finish_sending();
+    [[nodiscard]] std::size_t unwritten() const noexcept;
     [[nodiscard]] std::size_t gather(std::span<std::string_view> parts) const noexcept;
     void consume(std::size_t count) noexcept;
     void take_over_output();
