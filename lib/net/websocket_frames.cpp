@@ -13,22 +13,24 @@ void mask_down(char* to, const char* from, std::size_t size, const mask_key& key
     mask_key turned;
     for (std::size_t i = 0; i != turned.size(); ++i)
         turned[i] = key[(position + i) % 4];
-    // 64 bytes at a time, all read before any is written, which the compiler turns into vectors.
-    std::array<std::uint64_t, 8> words{};
+    // 64 bytes at a time, all read before any is written: `to` may be close to `from`. An array of words would go through
+    // memory; this stays in registers, of whatever width there is.
+    using block = std::uint64_t __attribute__((vector_size(64)));
     std::uint64_t eight = 0;
     std::memcpy(&eight, turned.data(), 4);
     eight |= eight << 32;
     std::size_t at = 0;
-    for (; size - at >= sizeof words; at += sizeof words) {
-        std::memcpy(words.data(), from + at, sizeof words);
-        for (std::uint64_t& word : words)
-            word ^= eight;
-        std::memcpy(to + at, words.data(), sizeof words);
+    for (; size - at >= sizeof(block); at += sizeof(block)) {
+        block bytes;
+        std::memcpy(&bytes, from + at, sizeof bytes);
+        bytes ^= eight;
+        std::memcpy(to + at, &bytes, sizeof bytes);
     }
     for (; size - at >= 8; at += 8) {
-        std::memcpy(words.data(), from + at, 8);
-        words[0] ^= eight;
-        std::memcpy(to + at, words.data(), 8);
+        std::uint64_t word = 0;
+        std::memcpy(&word, from + at, 8);
+        word ^= eight;
+        std::memcpy(to + at, &word, 8);
     }
     for (; at != size; ++at)
         to[at] = static_cast<char>(static_cast<unsigned char>(from[at]) ^ turned[at % 4]);
@@ -79,7 +81,7 @@ frame_reader::result frame_reader::unwrap(std::span<char> bytes) {
     while (in != bytes.size() && !closed_) {
         if (!fault_.empty()) return {out, true};
         if (!in_payload_) {
-            if (!take_head(bytes, in)) return {out, true};
+            if (!take_usual_head(bytes, in) && !take_head(bytes, in)) return {out, true};
             continue;
         }
         const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(size_ - position_, bytes.size() - in));
@@ -100,6 +102,35 @@ frame_reader::result frame_reader::unwrap(std::span<char> bytes) {
         if (position_ == size_ && !end()) return {out, true};
     }
     return {out, !fault_.empty()};
+}
+
+// Nearly all frames: binary, a message of its own, its head not in pieces. False: take_head() knows what it is.
+bool frame_reader::take_usual_head(std::span<const char> bytes, std::size_t& in) noexcept {
+    constexpr std::size_t longest = 8;
+    const auto byte = [&](std::size_t i) { return std::size_t{static_cast<unsigned char>(bytes[in + i])}; };
+    if (head_size_ != 0 || in_message_ || bytes.size() - in < longest || byte(0) != 0x82) return false;
+    if (((byte(1) & 0x80) != 0) != masked_) return false;
+    std::size_t size = byte(1) & 0x7F;
+    std::size_t head = 2;
+    if (size == 126) {
+        size = byte(2) << 8 | byte(3);
+        head = 4;
+        if (size < 126) return false;
+    } else if (size == 127) {
+        return false;
+    }
+    if (size == 0 || size > size_max_) return false;
+    if (masked_) {
+        std::memcpy(key_.data(), bytes.data() + in + head, key_.size());
+        head += key_.size();
+    }
+    in += head;
+    size_ = size;
+    position_ = 0;
+    final_ = true;
+    opcode_ = opcode::binary;
+    in_payload_ = true;
+    return true;
 }
 
 bool frame_reader::take_head(std::span<const char> bytes, std::size_t& in) {

@@ -64,6 +64,7 @@ public:
 private:
     static constexpr std::size_t control_size_max = 125;
 
+    [[nodiscard]] bool take_usual_head(std::span<const char> bytes, std::size_t& in) noexcept;
     [[nodiscard]] bool take_head(std::span<const char> bytes, std::size_t& in);
     [[nodiscard]] bool begin();
     [[nodiscard]] bool end();
