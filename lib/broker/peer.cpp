@@ -49,12 +49,12 @@ void peer::on_deadline() {
     if (!ended_) {
         if (breath_until_ <= state_->now.steady) end_breath();
         connection.on_deadline();
-        if (stall_at_ <= state_->now.steady) {
-            if (backlog() >= stall_backlog_) {
+        if (held_up_ != nullptr && held_up_->stall_at <= state_->now.steady) {
+            if (backlog() >= held_up_->stall_backlog) {
                 connection.fail({reason_code::quota_exceeded, {}, "it does not take what it subscribed to"});
             } else {
-                stall_at_ = state_->now.steady + state_->options.stall_timeout;
-                stall_backlog_ = backlog();
+                held_up_->stall_at = state_->now.steady + state_->options.stall_timeout;
+                held_up_->stall_backlog = backlog();
             }
         }
         run();
@@ -145,8 +145,10 @@ reason_code peer::route_message(const core::event& event) {
 void peer::settle() {
     if (session != nullptr) {
         if (!session->walks.empty()) send_retained();
-        if (!waiters_.empty()) let_publishers_go();
-        if (!breathers_.empty() && !is_behind()) end_breaths();
+        if (held_up_ != nullptr) [[unlikely]] {
+            let_publishers_go();
+            if (!is_behind()) end_breaths();
+        }
     }
     if (connection.is_closing()) {
         end();
@@ -224,7 +226,9 @@ void peer::mark_dirty_surely() noexcept {
 }
 
 steady_time peer::next_deadline() const noexcept {
-    return ended_ ? never : std::min({connection.next_deadline(), stall_at_, breath_until_});
+    if (ended_) return never;
+    const steady_time own = std::min(connection.next_deadline(), breath_until_);
+    return held_up_ != nullptr ? std::min(own, held_up_->stall_at) : own;
 }
 
 client_info peer::info() const noexcept {
@@ -280,21 +284,22 @@ std::size_t peer::backlog() const noexcept {
 }
 
 void peer::wait_for(peer& receiver) {
-    auto& waiters = receiver.waiters_;
+    held_up& by = receiver.holding_up();
+    auto& waiters = by.waiters;
     if (std::find(waiters.begin(), waiters.end(), id_) != waiters.end()) return;
     waiters.push_back(id_);
     receiver.needs_drain = true;
     ++waiting_for_;
     connection.set_reading(false);
     if (waiters.size() == 1) {
-        receiver.stall_at_ = state_->now.steady + state_->options.stall_timeout;
-        receiver.stall_backlog_ = receiver.backlog();
+        by.stall_at = state_->now.steady + state_->options.stall_timeout;
+        by.stall_backlog = receiver.backlog();
         state_->schedule(receiver);
     }
 }
 
 void peer::let_publishers_go() {
-    if (waiters_.empty()) return;
+    if (held_up_ == nullptr || held_up_->waiters.empty()) return;
     if (!ended_) {
         if (connection.out().size() >= state_->options.output_bytes_max / 2) {
             needs_drain = true;
@@ -305,8 +310,8 @@ void peer::let_publishers_go() {
             return;  // acknowledgements bring us back
         }
     }
-    stall_at_ = never;
-    for (const peer_id id : std::exchange(waiters_, {})) {
+    held_up_->stall_at = never;
+    for (const peer_id id : std::exchange(held_up_->waiters, {})) {
         peer* const publisher = state_->find(id);
         if (publisher != nullptr) publisher->go_on();
     }
@@ -331,7 +336,7 @@ void peer::take_breath(peer& receiver) {
     constexpr std::chrono::milliseconds breath{1};
     if (breath_until_ != never || &receiver == this) return;
     breath_until_ = state_->now.steady + breath;
-    receiver.breathers_.push_back(id_);
+    receiver.holding_up().breathers.push_back(id_);
     receiver.needs_drain = true;
     state_->schedule(*this);
 }
@@ -341,7 +346,8 @@ void peer::end_breath() {
 }
 
 void peer::end_breaths() {
-    for (const peer_id id : std::exchange(breathers_, {})) {
+    if (held_up_ == nullptr) return;
+    for (const peer_id id : std::exchange(held_up_->breathers, {})) {
         if (peer* const publisher = state_->find(id)) publisher->end_breath();
     }
 }

@@ -122,6 +122,17 @@ private:
         bool clean_start = true;
         bool lower_expiry_told = false;
     };
+    /// Publishers that are not read because of us.
+    struct held_up {
+        std::vector<peer_id> waiters;
+        std::vector<peer_id> breathers;  ///< for a moment only
+        steady_time stall_at = never;
+        std::size_t stall_backlog = 0;
+    };
+    [[nodiscard]] held_up& holding_up() {
+        if (held_up_ == nullptr) held_up_ = std::make_unique<held_up>();
+        return *held_up_;
+    }
     /// Retained messages wait while so much is unsent, so that a million of them cost one buffer at a time.
     static constexpr std::size_t retained_output_max = 256 * 1024;
 
@@ -162,12 +173,8 @@ private:
     void* owner_;
     peer_info info_;
     std::unique_ptr<connect_data> connecting_;  // until CONNACK
-    std::string authentication_method_;
-    std::vector<peer_id> waiters_;  // publishers that are not read because of us
-    std::vector<peer_id> breathers_;  // publishers that are not read for a moment
+    std::unique_ptr<held_up> held_up_;  // null until somebody has to wait for us
     steady_time breath_until_ = never;
-    steady_time stall_at_ = never;
-    std::size_t stall_backlog_ = 0;
     std::size_t waiting_for_ = 0;  // receivers
     bool resumes_ = false;         // it was paused and has input that was not looked at
     bool ended_ = false;

@@ -51,9 +51,8 @@ void peer::on_connect(const packets::connect& packet) {
         wanted.will = stored_will{state_->make_message(w.topic, w.payload, w.qos, w.retain, w.properties, lifetime),
                                   w.will_delay_interval.value_or(0)};
     }
-    authentication_method_ = packet.properties.authentication_method.value_or("");
 
-    if (info_.identity_is_user_name && authentication_method_.empty()) {
+    if (info_.identity_is_user_name && connection.authentication_method().empty()) {
         if (info_.identity.empty()) return refuse(reason_code::not_authorized, "a client certificate is needed");
         if (!is_user_name(info_.identity)) return refuse(reason_code::not_authorized, "not the name of a user");
         wanted.user_name = info_.identity;
@@ -62,7 +61,7 @@ void peer::on_connect(const packets::connect& packet) {
     if (state_->options.authenticator != nullptr) {
         return ask(authentication_step::connect, packet.password, packet.properties.authentication_data.value_or(""));
     }
-    if (!authentication_method_.empty()) return refuse(reason_code::bad_authentication_method);  // [MQTT-4.12.0-1]
+    if (!connection.authentication_method().empty()) return refuse(reason_code::bad_authentication_method);  // [MQTT-4.12.0-1]
     if (!info_.local && !state_->options.allow_anonymous_remote) {
         return refuse(reason_code::not_authorized, "anonymous clients of other machines are not allowed");
     }
@@ -113,7 +112,7 @@ void peer::ask(authentication_step step, std::optional<std::string_view> passwor
     request.step = step;
     request.client = info();
     request.password = password;
-    if (!authentication_method_.empty()) request.method = authentication_method_;
+    if (!connection.authentication_method().empty()) request.method = connection.authentication_method();
     request.data = data;
     state_->options.authenticator->authenticate(
         request, [box = std::weak_ptr(state_->answers), id = id_](authentication_answer answer) {
@@ -218,7 +217,7 @@ void peer::grant(const authentication_answer& answer) {
 
     reply.session_present = begun.present;
     if (wanted.lower_expiry_told) reply.properties.session_expiry_interval = wanted.expiry_interval;
-    if (!answer.data.empty() && !authentication_method_.empty()) reply.properties.authentication_data = answer.data;
+    if (!answer.data.empty() && !connection.authentication_method().empty()) reply.properties.authentication_data = answer.data;
     if (!answer.reason_string.empty()) reply.properties.reason_string = answer.reason_string;
     if (connection.peer().request_response_information && state_->options.response_information) {
         reply.properties.response_information = *state_->options.response_information;

@@ -38,10 +38,11 @@ bool connection::next_event(event& out) {
                 return true;
             }
         }
-        if (pending_fault_) {
+        if (late_ != late::nobody) [[unlikely]] {
             out.kind = event_kind::failed;
-            out.why = std::exchange(pending_fault_, {});
-            out.error = std::exchange(pending_error_, {});
+            out.why = fault_of(late_);
+            out.error = late_ == late::handshake ? errc::connect_timeout : errc::keep_alive_timeout;
+            late_ = late::nobody;
             return true;
         }
         if (state_ == connection_state::closing) return false;
@@ -144,8 +145,7 @@ void connection::detach() {
 void connection::on_closed() {
     detach();
     state_ = connection_state::closing;
-    pending_fault_ = {};
-    pending_error_ = {};
+    late_ = late::nobody;
     held_.clear();
     input_.clear();
     out_.clear();
@@ -163,10 +163,18 @@ bool connection::fail(const fault& why, event& out) {
 
 void connection::fail(const fault& why) { close_with(why); }
 
-void connection::fail_later(error_code error, const fault& why) {
-    close_with(why);
-    pending_fault_ = why;
-    pending_error_ = error;
+void connection::fail_late(late what) {
+    close_with(fault_of(what));
+    late_ = what;
+}
+
+fault connection::fault_of(late what) const noexcept {
+    if (what == late::keep_alive) {
+        return {reason_code::keep_alive_timeout, "MQTT-3.1.2-22",
+                "nothing was received for longer than keep-alive allows"};
+    }
+    return {reason_code::keep_alive_timeout, "MQTT-3.1.4",
+            role_ == role::broker ? "no complete CONNECT in time" : "no CONNACK in time"};
 }
 
 void connection::close_with(const fault& why) {
@@ -211,14 +219,9 @@ steady_time connection::next_deadline() const noexcept {
 
 void connection::on_deadline() {
     if (present_->steady < next_deadline()) return;
-    if (state_ != connection_state::open) {
-        return fail_later(errc::connect_timeout,
-                          {reason_code::keep_alive_timeout, "MQTT-3.1.4",
-                           role_ == role::broker ? "no complete CONNECT in time" : "no CONNACK in time"});
-    }
+    if (state_ != connection_state::open) return fail_late(late::handshake);
     if (role_ == role::client && ping_sent_ == never) return ping();
-    fail_later(errc::keep_alive_timeout, {reason_code::keep_alive_timeout, "MQTT-3.1.2-22",
-                                          "nothing was received for longer than keep-alive allows"});
+    fail_late(late::keep_alive);
 }
 
 void connection::ping() {

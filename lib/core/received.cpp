@@ -162,7 +162,7 @@ bool received::next_due(due& out) {
     slot* const s = find(order_[order_head_]);
     assert(s != nullptr && s->state == id_state::unacknowledged);
     if (!s->acknowledged) return false;
-    order_head_ = (order_head_ + 1) & (order_.size() - 1);
+    order_head_ = static_cast<std::uint32_t>((order_head_ + 1) & (order_.size() - 1));
     --order_count_;
     out = {packet_id{s->id}, s->qos, s->reason};
     if (s->qos == martlet::qos::exactly_once && !is_failure(s->reason)) {

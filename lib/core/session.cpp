@@ -110,7 +110,7 @@ std::vector<outgoing> session::take_qos_0() {
         taken.push_back(std::move(waiting.what));
         return true;
     });
-    queue_.erase(rest, queue_.end());
+    queue_.truncate(rest);
     queued_qos_0_ = 0;
     return taken;
 }
@@ -150,7 +150,7 @@ std::size_t session::drop_queued(const std::function<bool(std::string_view)>& is
         ++dropped;
         return true;
     });
-    queue_.erase(rest, queue_.end());
+    queue_.truncate(rest);
     dropped_count_ += dropped;
     return dropped;
 }

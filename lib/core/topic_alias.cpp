@@ -18,24 +18,25 @@ std::string_view topic_alias_receiver::find(std::uint16_t alias) const noexcept 
 
 void topic_alias_sender::reset(std::uint16_t maximum) noexcept {
     maximum_ = maximum;
-    by_topic_.clear();
-    by_use_.clear();
+    mappings_.reset();
 }
 
 topic_alias_sender::alias topic_alias_sender::use(std::string_view topic) {
-    if (!by_use_.empty() && by_use_.front().topic == topic) return {by_use_.front().number, true};
-    if (const auto found = by_topic_.find(topic); found != by_topic_.end()) {
-        by_use_.splice(by_use_.begin(), by_use_, found->second);
+    if (mappings_ == nullptr) mappings_ = std::make_unique<mappings>();
+    auto& [by_use, by_topic] = *mappings_;
+    if (!by_use.empty() && by_use.front().topic == topic) return {by_use.front().number, true};
+    if (const auto found = by_topic.find(topic); found != by_topic.end()) {
+        by_use.splice(by_use.begin(), by_use, found->second);
         return {found->second->number, true};
     }
-    auto number = static_cast<std::uint16_t>(by_use_.size() + 1);
-    if (by_use_.size() == maximum_) {
-        number = by_use_.back().number;
-        by_topic_.erase(by_use_.back().topic);
-        by_use_.pop_back();
+    auto number = static_cast<std::uint16_t>(by_use.size() + 1);
+    if (by_use.size() == maximum_) {
+        number = by_use.back().number;
+        by_topic.erase(by_use.back().topic);
+        by_use.pop_back();
     }
-    by_use_.push_front({std::string(topic), number});
-    by_topic_.emplace(by_use_.front().topic, by_use_.begin());
+    by_use.push_front({std::string(topic), number});
+    by_topic.emplace(by_use.front().topic, by_use.begin());
     return {number, false};
 }
 

@@ -88,7 +88,6 @@ private:
                 if (number == EAGAIN) break;
                 return retry_later(error_code(number, boost::system::system_category()));
             }
-            if (local_.scheme != scheme::unix_socket) set_no_delay(fd.number());
             // a peer on a Unix socket has no name: call it by ours
             auto made =
                 make_socket_transport(descriptor_.get_executor(), std::move(fd),

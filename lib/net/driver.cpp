@@ -83,10 +83,11 @@ void driver::close_after_flush() {
     if (state_ > state::open) return;
     state_ = state::flushing;
     if (write_error_) return finish_later(write_error_);
-    drain_timer_ = network_->make_timer([weak = weak_from_this()] {
+    end_ = std::make_unique<graceful_end>();
+    end_->deadline = network_->make_timer([weak = weak_from_this()] {
         if (const auto self = weak.lock()) self->finish(asio::error::timed_out);
     });
-    drain_timer_->set(network_->now().steady + options_.drain_timeout);
+    end_->deadline->set(network_->now().steady + options_.drain_timeout);
     if (!write_blocked_) finish_sending();
     if (state_ != state::closed) post_turn();
 }
@@ -202,8 +203,8 @@ void driver::discard_turn() {
     while (total < options_.turn_bytes_max) {
         const io_result got = link_->read_some(memory.bytes());
         total += got.bytes;
-        drained_ += got.bytes;
-        if (drained_ > options_.drain_bytes_max) return finish(asio::error::no_buffer_space);
+        end_->drained += got.bytes;
+        if (end_->drained > options_.drain_bytes_max) return finish(asio::error::no_buffer_space);
         if (got.blocked()) {
             read_blocked_on_ = got.wait_for;
             return wait(read_blocked_on_);
@@ -264,31 +265,35 @@ void driver::finish_sending() {
     if (input_over_) finish_later({});
 }
 
-std::size_t driver::unwritten() const noexcept { return output_ ? output_->size() : rest_.size() - rest_written_; }
+std::size_t driver::unwritten() const noexcept { 
+    if (output_) return output_->size();
+    return end_ ? end_->rest.size() - end_->rest_written : 0;
+}
 
 std::size_t driver::gather(std::span<std::string_view> parts) const noexcept {
     if (output_) return output_->gather(parts);
-    if (rest_.empty()) return 0;
-    parts[0] = std::string_view(rest_).substr(rest_written_);
+    if (!end_ || end_->rest.empty()) return 0;
+    parts[0] = std::string_view(end_->rest).substr(end_->rest_written);
     return 1;
 }
 
 void driver::consume(std::size_t count) noexcept {
     if (output_) return output_->consume(count);
-    rest_written_ += count;
-    if (rest_written_ == rest_.size()) {
-        rest_.clear();
-        rest_written_ = 0;
+    if (!end_) return;
+    end_->rest_written += count;
+    if (end_->rest_written == end_->rest.size()) {
+        end_->rest.clear();
+        end_->rest_written = 0;
     }
 }
 
 void driver::take_over_output() {
-    rest_.reserve(output_->size());
+    end_->rest.reserve(output_->size());
     std::array<std::string_view, transport::gather_max> parts;
     while (const std::size_t count = output_->gather(parts)) {
         std::size_t copied = 0;
         for (const std::string_view part : std::span(parts).first(count)) {
-            rest_ += part;
+            end_->rest += part;
             copied += part.size();
         }
         output_->consume(copied);
@@ -325,7 +330,7 @@ void driver::finish_later(error_code error) {
 
 void driver::shut() noexcept {
     state_ = state::closed;
-    drain_timer_.reset();
+    if (end_) end_->deadline.reset();
     link_->close();
 }
 

@@ -108,6 +108,13 @@ public:
 private:
     enum class state : std::uint8_t { idle, open, flushing, draining, closed };
 
+    struct graceful_end {
+        std::unique_ptr<timer> deadline;
+        std::string rest;  // what was unwritten at detach()
+        std::size_t rest_written = 0;
+        std::size_t drained = 0;
+    };
+
     void input_turn();
     void read_turn();
     void discard_turn();
@@ -133,10 +140,7 @@ private:
     core::output* output_;
     driver_owner* owner_;
     driver_options options_;
-    std::unique_ptr<timer> drain_timer_;
-    std::string rest_;  // what was unwritten at detach()
-    std::size_t rest_written_ = 0;
-    std::size_t drained_ = 0;
+    std::unique_ptr<graceful_end> end_;  // from close_after_flush() on
     error_code error_;        // for on_closed(), when it is posted
     error_code write_error_;  // writing has failed; reading goes on until it would block
     state state_ = state::idle;

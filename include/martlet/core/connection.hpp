@@ -12,6 +12,7 @@
 #pragma once
 
 #include <martlet/core/codec.hpp>
+#include <martlet/core/fifo.hpp>
 #include <martlet/core/output.hpp>
 #include <martlet/core/read_buffer.hpp>
 #include <martlet/core/session.hpp>
@@ -20,8 +21,6 @@
 #include <martlet/packets.hpp>
 #include <martlet/time.hpp>
 #include <martlet/types.hpp>
-
-#include <boost/container/deque.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -252,6 +251,8 @@ public:
     [[nodiscard]] session* attached() const noexcept { return session_; }
     [[nodiscard]] const peer_limits& peer() const noexcept { return peer_; }
     [[nodiscard]] const connection_limits& limits() const noexcept { return limits_; }
+    /// Authentication Method of the CONNECT; empty: none.
+    [[nodiscard]] std::string_view authentication_method() const noexcept { return authentication_method_; }
     /// Seconds in force; 0: off.
     [[nodiscard]] std::uint16_t keep_alive() const noexcept { return keep_alive_; }
     /// True if a packet of `size` bytes may be sent to the peer.
@@ -323,7 +324,9 @@ private:
     void take_acknowledgements();
     void send_due_acknowledgements();
     [[nodiscard]] steady_time ping_deadline() const noexcept;
-    void fail_later(error_code error, const fault& why);
+    enum class late : std::uint8_t { nobody, handshake, keep_alive };
+    void fail_late(late what);
+    [[nodiscard]] fault fault_of(late what) const noexcept;
 
     const instant* present_;
     connection_limits limits_;
@@ -331,7 +334,7 @@ private:
     read_buffer input_;
     output out_;
     session* session_ = nullptr;
-    boost::container::deque<held> held_;
+    fifo<held> held_;
     std::string last_topic_;  // the last topic received that was valid
     topic_alias_receiver aliases_in_;
     topic_alias_sender aliases_out_;
@@ -341,8 +344,6 @@ private:
     steady_time last_sent_{};
     steady_time ping_sent_ = never;
     steady_time started_{};
-    fault pending_fault_;
-    error_code pending_error_;
     std::size_t used_here_ = 0;                     // entries of the session with a place in this connection's quota
     packet_id resend_next_ = packet_id::none;       // the next PUBLISH to send again, when the quota has room
     std::uint32_t session_expiry_interval_ = 0;
@@ -350,6 +351,7 @@ private:
     role role_;
     connection_state state_ = connection_state::idle;
     protocol_version version_ = protocol_version::v5;
+    late late_ = late::nobody;  // the fault of a deadline, to be told by next_event()
     bool reading_ = true;
     bool clean_start_ = true;
     bool authenticating_ = false;  // an AUTH of the peer is expected

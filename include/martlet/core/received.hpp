@@ -123,10 +123,10 @@ private:
     slot latest_;
     std::vector<slot> table_;           // open addressing, a power of two; at most half full
     std::vector<std::uint16_t> order_;  // ring: ids in the order of arrival on this connection
-    std::size_t order_head_ = 0;
-    std::size_t order_count_ = 0;
-    std::size_t count_ = 0;
-    std::size_t unacknowledged_ = 0;
+    std::uint32_t order_head_ = 0;
+    std::uint32_t order_count_ = 0;
+    std::uint32_t count_ = 0;
+    std::uint32_t unacknowledged_ = 0;
     std::uint32_t last_ = 0;  // number of the last receipt
     std::uint32_t epoch_ = 0;
 };

@@ -4,13 +4,12 @@
 #pragma once
 
 #include <martlet/core/changes.hpp>
+#include <martlet/core/fifo.hpp>
 #include <martlet/core/inflight.hpp>
 #include <martlet/core/outgoing_message.hpp>
 #include <martlet/core/received.hpp>
 #include <martlet/error.hpp>
 #include <martlet/time.hpp>
-
-#include <boost/container/deque.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -153,7 +152,7 @@ private:
     changes* journal_;
     session_key key_;
     queue_limits limits_;
-    boost::container::deque<queued> queue_;                          // by rising order
+    fifo<queued> queue_;  // by rising order
     // order of what waits, by topic; null until a message waits under latest_per_topic
     std::unique_ptr<std::unordered_map<std::string_view, std::uint64_t>> by_topic_;
     std::size_t queue_bytes_ = 0;
@@ -161,7 +160,7 @@ private:
     std::uint64_t next_order_ = 1;
     std::uint64_t next_released_order_ = 1;
     std::uint64_t dropped_count_ = 0;
-    boost::container::deque<completion> completions_;
+    fifo<completion> completions_;
 };
 
 }  // namespace martlet::core

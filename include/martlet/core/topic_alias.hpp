@@ -1,10 +1,9 @@
 // Topic aliases of one connection, one class per direction. Mappings die with the connection. MQTT 5 §3.3.2.3.4.
 #pragma once
 
-
-
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -48,9 +47,12 @@ private:
         std::string topic;
         std::uint16_t number;
     };
+    struct mappings {
+        std::list<mapping> by_use;  // most recently used first
+        std::unordered_map<std::string_view, std::list<mapping>::iterator> by_topic;
+    };
     std::uint16_t maximum_ = 0;
-    std::list<mapping> by_use_;  // most recently used first
-    std::unordered_map<std::string_view, std::list<mapping>::iterator> by_topic_;
+    std::unique_ptr<mappings> mappings_;  // null until the first use: most connections have none
 };
 
 }  // namespace martlet::core
