@@ -8,6 +8,7 @@
 #pragma once
 
 #include <martlet/core/outgoing_message.hpp>
+#include <martlet/error.hpp>
 
 #include <cassert>
 #include <cstddef>
@@ -35,6 +36,7 @@ struct inflight_entry {
     inflight_state state = inflight_state::free;
     bool sent = false;                ///< the PUBLISH was handed to an output before: a re-send has DUP
     bool here = false;                ///< PUBLISH or PUBREL was sent on the present connection: takes a place of its quota
+    reason_code reason = reason_code::success;  ///< of the PUBREC that came; lost with the process
     std::uint32_t previous = 0;       // list of its state, slot numbers; see inflight.cpp
     std::uint32_t next = 0;
 };
@@ -120,6 +122,7 @@ inline inflight_entry& inflight::take(packet_id id, inflight_state state) noexce
     entry.id = id;
     entry.state = state;
     entry.sent = entry.here = false;
+    entry.reason = reason_code::success;
     ++count_;
     if (list_of(state) != list::requests) ++publish_count_;
     link(entry);

@@ -274,6 +274,25 @@ TEST_CASE("client_engine: messages published while offline go out in order, once
     CHECK_FALSE(s.outcome_of(1)->error);
 }
 
+TEST_CASE("client_engine: at QoS 2 the outcome has the reason of PUBREC, of this message and no other") {
+    engine_script s;
+    s.open();
+    CHECK_FALSE(s.publish("t", "1", qos::exactly_once, 1));
+    s.send(packets::pubrec{packet_id{1}, reason_code::no_matching_subscribers, {}});
+    CHECK(s.outcomes.empty());
+    s.send(packets::pubcomp{packet_id{1}, reason_code::success, {}});
+    REQUIRE(s.outcome_of(1) != nullptr);
+    CHECK(s.outcome_of(1)->reason == reason_code::no_matching_subscribers);
+
+    for (int id = 2; id != 200; ++id) {  // also where the slot is used again
+        CHECK_FALSE(s.publish("t", "2", qos::exactly_once, static_cast<core::token>(id)));
+        s.send(packets::pubrec{packet_id{static_cast<std::uint16_t>(id)}, reason_code::success, {}});
+        s.send(packets::pubcomp{packet_id{static_cast<std::uint16_t>(id)}, reason_code::success, {}});
+        REQUIRE(s.outcome_of(static_cast<core::token>(id)) != nullptr);
+        CHECK(s.outcome_of(static_cast<core::token>(id))->reason == reason_code::success);
+    }
+}
+
 TEST_CASE("client_engine: QoS 0 that somebody waits for waits for a connection") {
     engine_script s;
     CHECK_FALSE(s.publish("t", "x", qos::at_most_once, 2));
