@@ -56,7 +56,10 @@ bool connection::on_publish(const frame& in, event& out) {
     }
 
     received& known = session_->received;
-    const bool full = known.count() >= limits_.receive_maximum;
+    // Of a session that the peer lost without our knowledge, ids may stay for ever: they must not take the places of the
+    // present one. All together they are bounded, too, for the sake of a broker's memory.
+    const std::size_t maximum = limits_.receive_maximum;
+    const bool full = known.count_here() >= maximum || (role_ == role::broker && known.count() >= 2 * maximum);
     if (full && !known.knows(message.id)) {
         return fail({reason_code::receive_maximum_exceeded, role_ == role::broker ? "MQTT-3.3.4-7" : "MQTT-3.3.4-9",
                      "more QoS 1 and 2 messages than our Receive Maximum"},
@@ -167,6 +170,7 @@ bool connection::on_pubrec(const packets::puback& ack, event& out) {
         finish(*entry);
         return out.who != 0;
     }
+    entry->reason = ack.reason;
     on_released(*entry);
     return false;
 }
@@ -196,8 +200,8 @@ bool connection::on_pubcomp(const packets::puback& ack, event& out) {
     }
     out.kind = event_kind::publish_done;
     out.who = entry->what.who;
-    // 0x92 only says that the receiver was done with it before: it is delivered.
-    out.reason = reason_code::success;
+    // What the PUBREC said; 0x92 here only says that the receiver was done with it before: it is delivered.
+    out.reason = entry->reason;
     out.error = {};
     finish(*entry);
     return out.who != 0;

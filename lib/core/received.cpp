@@ -43,6 +43,7 @@ void received::erase(slot& s) noexcept {
     // Linear probing without tombstones: what follows moves up if its own place is at or before the gap.
     const std::size_t mask = table_.size() - 1;
     auto gap = static_cast<std::size_t>(&s - table_.data());
+    if (s.earlier) --earlier_;
     for (std::size_t at = (gap + 1) & mask; table_[at].state != id_state::free; at = (at + 1) & mask) {
         const std::size_t home = spread(table_[at].id) & mask;
         if (((at - home) & mask) >= ((at - gap) & mask)) {
@@ -99,6 +100,8 @@ received::arrived received::on_publish(packet_id id, martlet::qos q, bool dup) {
     if (has_latest() || order_count_ != 0) reserve();
     if (has_latest()) settle_latest();
     if (slot* const known = find(number)) {
+        if (known->earlier) --earlier_;
+        known->earlier = false;
         if (known->state == id_state::awaiting_pubrel) {
             if (q == martlet::qos::exactly_once) return {arrival::answered_before, 0};
             gave_up_qos_2 = true;  // and the peer uses the id anew for QoS 1
@@ -118,7 +121,7 @@ received::arrived received::on_publish(packet_id id, martlet::qos q, bool dup) {
     }
     if (++last_ == 0) ++last_;  // 0 is nobody's
     const receipt made = make_receipt(epoch_, last_, q, number);
-    latest_ = {number, id_state::unacknowledged, q, true, false, reason_code::success, made};
+    latest_ = {number, id_state::unacknowledged, q, true, false, reason_code::success, false, made};
     ++unacknowledged_;
     if (order_count_ != 0) settle_latest();
     return {arrival::fresh, made, gave_up_qos_2};
@@ -196,8 +199,12 @@ bool received::on_pubrel(packet_id id) noexcept {
 
 void received::on_closed() noexcept {
     latest_.here = false;
-    for (slot& s : table_)
+    latest_.earlier = has_latest();
+    for (slot& s : table_) {
         s.here = false;
+        s.earlier = s.state != id_state::free;
+    }
+    earlier_ = static_cast<std::uint32_t>(count());
     order_head_ = order_count_ = 0;
 }
 
@@ -219,12 +226,14 @@ void received::clear() noexcept {
     latest_ = slot();
     table_ = {};
     order_ = {};
-    order_head_ = order_count_ = count_ = unacknowledged_ = 0;  // last_ goes on: old receipts stay unknown
+    order_head_ = order_count_ = count_ = unacknowledged_ = earlier_ = 0;  // last_ goes on: old receipts stay unknown
 }
 
 void received::restore(packet_id id) {
     if (id == packet_id::none || knows(id) || !prepare(id, martlet::qos::exactly_once)) return;
     await_pubrel(id);
+    find(to_number(id))->earlier = true;
+    ++earlier_;
 }
 
 bool received::knows(packet_id id) const noexcept {

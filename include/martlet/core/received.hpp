@@ -92,8 +92,11 @@ public:
 
     /// True if the id is known: unacknowledged or awaiting PUBREL.
     [[nodiscard]] bool knows(packet_id id) const noexcept;
-    /// Ids known: what counts against our own Receive Maximum.
+    /// Ids known.
     [[nodiscard]] std::size_t count() const noexcept { return count_ + (has_latest() ? 1 : 0); }
+    /// Ids of PUBLISHes that came on the present connection, until their exchange ends: what counts against our own
+    /// Receive Maximum, which is anew with each connection [MQTT 5 §3.1.2.11.3].
+    [[nodiscard]] std::size_t count_here() const noexcept { return count() - earlier_; }
     /// Messages handed over and not acknowledged by the application.
     [[nodiscard]] std::size_t unacknowledged() const noexcept { return unacknowledged_; }
 
@@ -106,6 +109,7 @@ private:
         bool here = false;  // arrived on the present connection: stands in order_
         bool acknowledged = false;
         reason_code reason = reason_code::success;
+        bool earlier = false;  // came on an earlier connection, and not again on this one
         receipt number = 0;
     };
     [[nodiscard]] bool has_latest() const noexcept { return latest_.state != id_state::free; }
@@ -127,6 +131,7 @@ private:
     std::uint32_t order_count_ = 0;
     std::uint32_t count_ = 0;
     std::uint32_t unacknowledged_ = 0;
+    std::uint32_t earlier_ = 0;
     std::uint32_t last_ = 0;  // number of the last receipt
     std::uint32_t epoch_ = 0;
 };

@@ -168,6 +168,35 @@ TEST_CASE("connection: more open messages than our Receive Maximum fail the conn
     CHECK(answer[2] == '\x93');
 }
 
+TEST_CASE("MQTT-3.3.4-9: messages of a session that was lost unseen take no places of our Receive Maximum") {
+    pair both(protocol_version::v5);
+    both.client.limits.receive_maximum = 2;
+    both.client.acknowledge_at_once = false;
+    both.broker.session_known = true;
+    REQUIRE(both.connect());
+    for (const char* const text : {"1", "2"})
+        CHECK(both.publish(both.broker, "t", text, qos::exactly_once) == send_result::sent);
+    both.run();
+    REQUIRE(both.client.messages.size() == 2);
+    both.cut();
+    both.broker.session->clear();  // and Session Present, since a CONNACK that said so got lost
+    REQUIRE(both.connect());
+
+    const auto publish_of = [](char id) { return "\x34\x06\x00\x01t\x00"s + id + "\x00"s; };
+    const std::string two = publish_of(11) + publish_of(12);  // which are read in place
+    both.client.connection->receive(two);
+    both.client.take_events();
+    CHECK(both.client.faults.empty());
+    CHECK(both.client.messages.size() == 4);
+    both.client.connection->keep_rest();
+    const std::string third = publish_of(13);
+    both.client.connection->receive(third);
+    both.client.take_events();
+    both.client.connection->keep_rest();
+    REQUIRE(both.client.faults.size() == 1);
+    CHECK(both.client.faults[0].rule == "MQTT-3.3.4-9");
+}
+
 TEST_CASE(
     "connection: cut at every byte of an exchange, nothing is lost at QoS 1 and 2 or comes twice at QoS 0 and 2") {
     std::size_t cuts = 0;

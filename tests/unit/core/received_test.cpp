@@ -167,6 +167,43 @@ TEST_CASE("received: of a session that may be another one QoS 1 is forgotten, Qo
     CHECK(subject.on_publish(packet_id{4}, qos_2, true).what == received::arrival::repeated);
 }
 
+TEST_CASE("received: ids of an earlier connection do not count on this one until they come again") {
+    received subject;
+    (void)subject.on_publish(packet_id{1}, qos_1);
+    const auto b = subject.on_publish(packet_id{2}, qos_2);
+    (void)subject.on_publish(packet_id{3}, qos_2);
+    CHECK(subject.count_here() == 3);
+    subject.on_closed();
+    CHECK(subject.count() == 3);
+    CHECK(subject.count_here() == 0);
+
+    CHECK(subject.on_publish(packet_id{4}, qos_1).what == received::arrival::fresh);
+    CHECK(subject.on_publish(packet_id{2}, qos_2, true).what == received::arrival::repeated);
+    CHECK(subject.on_publish(packet_id{1}, qos_1, false).what == received::arrival::fresh);  // another message
+    CHECK(subject.count() == 4);
+    CHECK(subject.count_here() == 3);
+    subject.on_closed();
+    CHECK(subject.count_here() == 0);
+    CHECK(subject.on_publish(packet_id{2}, qos_2, true).what == received::arrival::repeated);
+    subject.acknowledge(b.number, reason_code::success);
+    CHECK(all_due(subject) == std::vector<unsigned>{2});
+    CHECK(subject.count_here() == 1);  // awaits PUBREL
+    CHECK(subject.on_pubrel(packet_id{2}));
+    CHECK(subject.count_here() == 0);
+    subject.on_closed();
+    subject.forget_qos_1();  // 1 and 4
+    CHECK(subject.count() == 1);
+    CHECK(subject.count_here() == 0);
+    subject.restore(packet_id{9});
+    CHECK(subject.count() == 2);
+    CHECK(subject.count_here() == 0);
+    CHECK(subject.on_pubrel(packet_id{9}));
+    CHECK(subject.on_publish(packet_id{9}, qos_2).what == received::arrival::fresh);
+    CHECK(subject.count_here() == 1);
+    subject.clear();
+    CHECK(subject.count_here() == 0);
+}
+
 TEST_CASE("MQTT-4.3.3-9: a PUBREC with a failure ends the exchange") {
     received subject;
     const auto a = subject.on_publish(packet_id{4}, qos_2);
