@@ -67,10 +67,13 @@ public:
     /// CPU time of the thread.
     [[nodiscard]] nanoseconds cpu() const noexcept;
 
+private:
+    boost::asio::io_context io_{1};  // outlives the actors
+
+public:
     std::vector<std::unique_ptr<actor>> actors;  ///< on the worker's thread
 
 private:
-    boost::asio::io_context io_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep_;
     std::unique_ptr<tally> counts_ = std::make_unique<tally>();
     std::optional<std::thread> thread_;

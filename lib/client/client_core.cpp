@@ -18,16 +18,16 @@ namespace martlet::detail {
 client_core::client_core(std::shared_ptr<net::network> network, client_options options, std::uint64_t random_seed)
     : options_(std::move(options)),
       network_(std::move(network)),
-      teardown_(asio::use_service<teardown>(asio::query(network_->executor(), asio::execution::context))),
+      teardown_(&asio::use_service<teardown>(asio::query(network_->executor(), asio::execution::context))),
       here_(network_->executor()),
       engine_(options_, random_seed),
       random_seed_(random_seed),
       last_correlation_(random_seed ^ 0x9E3779B97F4A7C15) {
-    teardown_.add(*this);
+    teardown_->add(*this);
 }
 
 client_core::~client_core() {
-    teardown_.remove(*this);
+    if (teardown_ != nullptr) teardown_->remove(*this);
     if (driver_) driver_->detach();
     while (operations_ != nullptr) {
         auto* const op = operations_;

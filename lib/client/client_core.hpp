@@ -171,7 +171,7 @@ private:
 
     client_options options_;  // constant, but for the store, which is let go when the client ends
     std::shared_ptr<net::network> network_;
-    teardown& teardown_;
+    teardown* teardown_;  // of our context; null when that is gone
     asio::any_completion_executor here_;
     std::unique_ptr<net::client_layers> layers_;  // null until a dial needs them
     client_engine engine_;

@@ -271,6 +271,7 @@ void client_core::shut_down() noexcept {
 void client_core::drop_operations() noexcept {
     for (auto* const op : end_everything())
         delete op;
+    teardown_ = nullptr;
 }
 
 // Operations that have not ended get operation_aborted; all are the caller's now.
