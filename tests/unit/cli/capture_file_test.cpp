@@ -14,7 +14,7 @@ using namespace std::string_literals;
 
 namespace {
 
-std::string big(std::uint32_t value, int bytes) {
+std::string big(std::uint64_t value, int bytes) {
     std::string out;
     for (int i = bytes - 1; i >= 0; --i)
         out += static_cast<char>(value >> (8 * i) & 0xFF);
