@@ -150,6 +150,7 @@ enum class option_id : std::uint8_t {
     bind_address,
     dns_srv,
     proxy,
+    failover,
     no_delay,
     id,
     id_prefix,

@@ -74,6 +74,17 @@ bool read_header(command_line& in, transport_settings& out) {
     return true;
 }
 
+bool read_failover(command_line& in, transport_settings& out) {
+    const auto text = in.value();
+    if (!text) return false;
+    std::string_view why;
+    if (!parse_endpoint(*text, &why)) {
+        return in.fail("Invalid --failover '" + std::string(*text) + "': " + std::string(why) + ".");
+    }
+    out.failover.emplace_back(*text);
+    return true;
+}
+
 void take(command_line& in, std::string& out) {
     if (const auto text = in.value()) out = *text;
 }
@@ -120,6 +131,7 @@ bool read_transport_option(const option& row, command_line& in, transport_settin
         case option_id::websocket_path: take(in, out.path); return true;
         case option_id::websocket_header: read_header(in, out); return true;
         case option_id::proxy: take(in, out.proxy); return true;
+        case option_id::failover: read_failover(in, out); return true;
         default: return false;
     }
 }
@@ -160,6 +172,7 @@ void add_transport(const transport_settings& settings, client_options& to) {
     to.tls = settings.tls;
     to.websocket.headers = settings.headers;
     to.proxy = settings.proxy;
+    to.urls.insert(to.urls.end(), settings.failover.begin(), settings.failover.end());
 }
 
 }  // namespace martlet::cli

@@ -23,6 +23,7 @@ struct transport_settings {
     std::string path;  ///< of the WebSocket; empty: /mqtt
     std::vector<std::pair<std::string, std::string>> headers;
     std::string proxy;
+    std::vector<std::string> failover;  ///< URLs of further brokers, in order
 };
 
 /// Takes `row`, which `in` just returned, if it is one of these options. True if so, also after a failure.

@@ -223,6 +223,9 @@ TEST_CASE("connection: WebSocket and proxies") {
     CHECK(client_of({"--ws", "--header", "X-Key: a: b"}).websocket.headers ==
           std::vector<std::pair<std::string, std::string>>{{"X-Key", "a: b"}});
     CHECK(client_of({"--proxy", "socks5h://p"}).proxy == "socks5h://p");
+    CHECK(client_of({"-h", "a", "--failover", "mqtt://b", "--failover", "mqtts://c:1"}).urls ==
+          std::vector<std::string>{"mqtt://a:1883", "mqtt://b", "mqtts://c:1"});
+    CHECK(read({"--failover", "b:1883"}).error.starts_with("Invalid --failover 'b:1883': "));
 }
 
 TEST_CASE("connection: topics and filters of the command line") {
