@@ -49,6 +49,25 @@ const std::vector<panel>& panels() {
     return all;
 }
 
+struct line {
+    std::string name;
+    std::string value;  // of the topics without a place of their own; stays whole where the name has to be cut
+};
+
+std::string text(const line& l, std::size_t width) {
+    if (l.value.empty() || l.value.size() + 8 > width) return fitted(l.name + "  " + l.value, width, true);
+    const std::size_t room = width - l.value.size() - 2;
+    return fitted(fitted(l.name, std::min(l.name.size(), room)) + "  " + l.value, width, true);
+}
+
+// Without what they all begin with.
+std::string_view short_name(std::string_view topic) {
+    for (const std::string_view prefix : {"$SYS/broker/", "$SYS/"}) {
+        if (topic.starts_with(prefix)) return topic.substr(prefix.size());
+    }
+    return topic;
+}
+
 }  // namespace
 
 void sys_dashboard::update(std::string_view topic, std::string_view value) {
@@ -57,26 +76,26 @@ void sys_dashboard::update(std::string_view topic, std::string_view value) {
 }
 
 std::string sys_dashboard::render(std::string_view broker, terminal_size size) const {
-    std::vector<std::string> lines;
+    std::vector<line> lines;
     std::set<std::string_view> shown;
     for (const panel& p : panels()) {
-        std::vector<std::string> rows;
+        std::vector<line> rows;
         for (const auto& [name, topic] : p.rows) {
             const auto at = values_.find(topic);
             if (at == values_.end()) continue;
             shown.insert(topic);
-            rows.push_back("  " + fitted(name, 18, true) + at->second);
+            rows.push_back({"  " + fitted(name, 18, true) + at->second, {}});
         }
         if (rows.empty()) continue;
-        lines.emplace_back(p.title);
+        lines.push_back({std::string(p.title), {}});
         lines.insert(lines.end(), rows.begin(), rows.end());
     }
-    std::vector<std::string> others;
+    std::vector<line> others;
     for (const auto& [topic, value] : values_) {
-        if (shown.count(topic) == 0) others.push_back("  " + topic.substr(topic.find('/') + 1) + "  " + value);
+        if (shown.count(topic) == 0) others.push_back({"  " + std::string(short_name(topic)), value});
     }
     if (!others.empty()) {
-        lines.emplace_back("Others");
+        lines.push_back({"Others", {}});
         lines.insert(lines.end(), others.begin(), others.end());
     }
 
@@ -88,13 +107,13 @@ std::string sys_dashboard::render(std::string_view broker, terminal_size size) c
     const std::size_t height = std::min(room, std::max<std::size_t>((lines.size() + columns - 1) / columns, 1));
     std::string out = fitted("martlet top: " + std::string(broker), size.columns) + '\n';
     for (std::size_t row = 0; row < height; ++row) {
-        std::string line;
+        std::string across;
         for (std::size_t column = 0; column < columns; ++column) {
             const std::size_t at = column * height + row;
-            if (at < lines.size()) line += fitted(lines[at], width - 1, true) + ' ';
+            if (at < lines.size()) across += text(lines[at], width - 1) + ' ';
         }
-        line.erase(line.find_last_not_of(' ') + 1);
-        out += fitted(line, size.columns) + '\n';
+        across.erase(across.find_last_not_of(' ') + 1);
+        out += fitted(across, size.columns) + '\n';
     }
     if (lines.size() > height * columns) out += fitted("... and more, in a larger window", size.columns) + '\n';
     if (lines.empty()) out += fitted("Nothing on $SYS/# so far.", size.columns) + '\n';

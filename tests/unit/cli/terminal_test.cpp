@@ -124,8 +124,15 @@ TEST_CASE("sys_dashboard: known values by name, others by topic, in as many colu
     }
     const std::string text = d.render("host:1883", {80, 24});
     CHECK(text.find("version           mosquitto version 2.0.11") != std::string::npos);
-    CHECK(text.find("broker/odd") != std::string::npos);
+    CHECK(text.find("  odd  ") != std::string::npos);
     CHECK(d.json("h").find("\"schema\":\"martlet.top/1\"") != std::string::npos);
+}
+
+TEST_CASE("sys_dashboard: where a line is too long its name is cut, never its number") {
+    sys_dashboard d;
+    d.update("$SYS/broker/load/of/something/with/a/long/name/15min", "1234567.89");
+    CHECK(d.render("b", {40, 24}).find("  1234567.89\n") != std::string::npos);
+    CHECK(d.render("b", {200, 24}).find("  load/of/something/with/a/long/name/15min  1234567.89\n") != std::string::npos);
 }
 
 namespace {
