@@ -6,8 +6,6 @@
 #include "options_file.hpp"
 #include "standard_output.hpp"
 
-#include <charconv>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -189,21 +187,6 @@ int report_usage_error(const command_line& in, std::string_view program) {
     text.append("Use '").append(program).append(" --help' to see usage.");
     complain(text);
     return exit_failure;
-}
-
-std::optional<std::int64_t> parse_integer(std::string_view text) noexcept {
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return number;
-}
-
-std::optional<double> parse_seconds(std::string_view text) noexcept {
-    double seconds = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    if (!std::isfinite(seconds) || std::signbit(seconds)) return std::nullopt;
-    return seconds;
 }
 
 }  // namespace martlet::cli

@@ -371,20 +371,21 @@ private:
         }
         if (const auto factor = factor_of_size(top->unit)) {
             const auto other = factor_of_size(bottom->unit);
-            if (!other || top->number * *factor > 9e18) return wrong();
-            const auto from = static_cast<std::uint64_t>(bottom->number * *other);
-            const auto to = static_cast<std::uint64_t>(top->number * *factor);
-            if (from > to) return wrong();
-            out_.after_bytes = {from, to};
+            // As they are: what is too large has no place in an integer.
+            if (!other || top->number * *factor > 9e18 || bottom->number * *other > top->number * *factor) {
+                return wrong();
+            }
+            out_.after_bytes = {static_cast<std::uint64_t>(bottom->number * *other),
+                                static_cast<std::uint64_t>(top->number * *factor)};
             return true;
         }
         const auto factor = factor_of_time(top->unit);
         const auto other = factor_of_time(bottom->unit);
-        if (!factor || !other || top->number * *factor > time_max) return wrong();
-        const duration from(static_cast<duration::rep>(bottom->number * *other));
-        const duration to(static_cast<duration::rep>(top->number * *factor));
-        if (from > to) return wrong();
-        out_.after_time = {from, to};
+        if (!factor || !other || top->number * *factor > time_max || bottom->number * *other > top->number * *factor) {
+            return wrong();
+        }
+        out_.after_time = {duration(static_cast<duration::rep>(bottom->number * *other)),
+                           duration(static_cast<duration::rep>(top->number * *factor))};
         return true;
     }
 

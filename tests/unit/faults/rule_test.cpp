@@ -136,6 +136,9 @@ TEST_CASE("what a rule may not say, in one line each") {
     CHECK(refusal("drop qos=3") == "'qos=3' is not right: a QoS is 0, 1 or 2");
     CHECK(refusal("drop topic=a/#/b") == "'a/#/b' is not a topic filter");
     CHECK(refusal("drop after=5..2").find("after= wants") != std::string::npos);
+    // Beyond what an integer holds; found by fuzz_texts.
+    CHECK(refusal("reset after=1" + std::string(80, '0') + "B..4B").find("after= wants") != std::string::npos);
+    CHECK(refusal("reset after=1" + std::string(80, '0') + "s..4s").find("after= wants") != std::string::npos);
     CHECK(refusal("drop after=5x").find("after= wants") != std::string::npos);
     CHECK(refusal("reset after=1s n=3").find("there is no packet to look at") != std::string::npos);
     CHECK(refusal("drop sweep=1..4B") == "a sweep is for what ends a connection");
