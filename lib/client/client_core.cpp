@@ -326,7 +326,8 @@ void client_core::flush() {
 // One batch: what ends meanwhile waits for the next turn, so that nobody starves.
 void client_core::call_ready() {
     if (ready_.empty()) return;
-    auto batch = std::exchange(ready_, std::move(spare_));
+    std::vector<operation*> batch;
+    batch.swap(ready_);
     struct put_back {  // a handler may throw: the others keep their turn
         client_core& core;
         std::vector<operation*>& batch;
@@ -337,9 +338,6 @@ void client_core::call_ready() {
     } calls{*this, batch};
     while (calls.done < batch.size())
         std::move(*batch[calls.done++]).invoke(here_);
-    batch.clear();
-    calls.done = 0;
-    spare_ = std::move(batch);
 }
 
 // -- time

@@ -182,7 +182,6 @@ private:
 
     operation* operations_ = nullptr;                      // list of those that have not ended
     std::vector<operation*> ready_;                        // those that have, in order
-    std::vector<operation*> spare_;                        // empty: memory for the next ones
     pending pending_;                                      // those that the engine knows
     std::multimap<steady_time, std::uint64_t> deadlines_;  // of operations, by id
     std::atomic<std::uint64_t> next_id_{1};
