@@ -214,7 +214,19 @@ boost::system::result<endpoint> parse_endpoint(std::string_view url, std::string
 
 std::string to_string(const endpoint& where) {
     std::string url(to_string(where.scheme));
-    if (!has_host(where.scheme)) return url + ":" + where.path;
+    if (!has_host(where.scheme)) {
+        // What would be read as something else is escaped, or gets the empty host before it.
+        url += where.path.starts_with("//") ? "://" : ":";
+        for (const char c : where.path) {
+            switch (c) {
+                case '%': url += "%25"; break;
+                case '?': url += "%3F"; break;
+                case '#': url += "%23"; break;
+                default: url += c;
+            }
+        }
+        return url;
+    }
     const bool is_ipv6 = where.host.find(':') != where.host.npos;
     url += is_ipv6 ? "://[" + where.host + "]" : "://" + where.host;
     if (where.port != default_port(where.scheme)) url += ":" + std::to_string(where.port);

@@ -104,6 +104,10 @@ TEST_CASE("endpoint: unix paths") {
         CHECK(parsed->port == 0);
         CHECK(to_string(*parsed) == "unix:/run/m.sock");
     }
+    for (const std::string_view text : {"unix:/a%25b", "unix:/what%3F%23", "unix:////twice"}) {
+        CAPTURE(text);
+        CHECK(to_string(*parse_endpoint(text)) == text);
+    }
     CHECK(parse_endpoint("unix:relative.sock")->path == "relative.sock");
     CHECK(parse_endpoint("unix:/" + std::string(106, 'x')).has_value());
 }
