@@ -18,7 +18,7 @@ function(martlet_add_test name)
         cmake_path(RELATIVE_PATH path BASE_DIRECTORY ${PROJECT_SOURCE_DIR})
         add_test(NAME ${name}/${stem} COMMAND ${target} --source-file=*/${path})
         set_tests_properties(${name}/${stem} PROPERTIES
-            TIMEOUT 120
+            TIMEOUT 600
             FAIL_REGULAR_EXPRESSION "test cases: +0 ")
     endforeach()
 endfunction()

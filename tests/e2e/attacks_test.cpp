@@ -577,6 +577,7 @@ TEST_CASE("attacks: upgrades that are broken off at each step, and 8 KB of heade
 }
 
 TEST_CASE("attacks: without descriptors the broker keeps its rules, and serves again when there are some") {  // row 16
+    // (UBSan's check of virtual calls needs a descriptor itself: the preset asan leaves it out.)
     scratch_folder folder;
     const std::string users = folder.path("users");
     REQUIRE(run({martlet_tool(), "passwd", "-c", "-b", "-H", "sha512", users, "joe", "secret"}).status == 0);
