@@ -31,6 +31,8 @@ public:
     int wait();
 
     [[nodiscard]] int output() const noexcept { return out_; }
+    /// While it runs.
+    [[nodiscard]] pid_t id() const noexcept { return id_; }
     [[nodiscard]] bool is_running() const noexcept { return id_ > 0; }
 
     /// Reads what is there; false at the end.
