@@ -75,13 +75,13 @@ const option* command_line::next() {
         fail_unknown(token);
         return nullptr;
     }
-    if (present_->available == availability::not_yet) {
+    if (present_->available == availability::refused) {
         if (!present_->missing.empty() && !attached_ && rest_.empty()) {
             fail(std::string(present_->missing) + '\n');
             return nullptr;
         }
         attached_.reset();
-        fail(std::string(token) + " is not supported yet.");
+        fail(std::string(token) + " is not supported: " + std::string(present_->help));
         return nullptr;
     }
     return present_;
@@ -171,7 +171,7 @@ std::optional<int> read_options(command_line& in, std::string_view program,
             static_cast<void>(in.value());
             continue;
         }
-        if (!take(*row)) in.fail(std::string(row->long_name) + " is not supported yet.");
+        if (!take(*row)) in.fail(std::string(row->long_name) + " is of no use here.");
     }
     if (in.failed()) return report_usage_error(in, program);
     return std::nullopt;

@@ -89,7 +89,7 @@ std::string bash_script() {
         std::string all, files, values;
         std::string choices;
         for (const option& row : options()) {
-            if (!belongs_to(row, s.id) || row.available == availability::not_yet) continue;
+            if (!belongs_to(row, s.id) || row.available == availability::refused) continue;
             for (const std::string_view name : {row.short_name, row.long_name}) {
                 if (name.empty()) continue;
                 all.append(name) += ' ';
@@ -159,7 +159,7 @@ std::string zsh_script() {
     for (const subcommand& s : subcommands()) {
         out.append("        ").append(s.name).append(")\n            _arguments \\\n");
         for (const option& row : options()) {
-            if (!belongs_to(row, s.id) || row.available == availability::not_yet) continue;
+            if (!belongs_to(row, s.id) || row.available == availability::refused) continue;
             for (const std::string_view name : {row.short_name, row.long_name}) {
                 if (name.empty()) continue;
                 std::string spec = "*" + std::string(name) + '[' + zsh_sentence(row.help) + ']';
@@ -191,7 +191,7 @@ std::string fish_script() {
         if (const std::string words = operand_words_of(s); !words.empty()) out += here + " -a " + quoted(words) + '\n';
         if (operands_are_files(s)) out += here + " -F\n";
         for (const option& row : options()) {
-            if (!belongs_to(row, s.id) || row.available == availability::not_yet) continue;
+            if (!belongs_to(row, s.id) || row.available == availability::refused) continue;
             out += here;
             if (!row.short_name.empty()) out.append(" -s ").append(row.short_name.substr(1));
             if (!row.long_name.empty()) out.append(" -l ").append(row.long_name.substr(2));

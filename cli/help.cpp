@@ -37,6 +37,9 @@ void append_wrapped(std::string line, std::string_view text, std::size_t indent,
     out.append(line) += '\n';
 }
 
+// What every command has stands below what only some have, wherever their tables are.
+bool closes_help(const option& row) { return row.id == option_id::help || row.id == option_id::version; }
+
 void append_row(const option& row, std::string& out) {
     std::string names = "  ";
     if (!row.short_name.empty()) names += row.short_name;
@@ -45,9 +48,8 @@ void append_row(const option& row, std::string& out) {
     names += row.long_name;
     if (!row.value_name.empty()) names.append(" ").append(row.value_name);
 
-    std::string help(row.help);
-    if (row.available == availability::not_yet) help += " (Not supported yet.)";
-    append_wrapped(std::move(names), help, column, out);
+    std::string help(row.available == availability::refused ? "Not supported: " : "");
+    append_wrapped(std::move(names), help.append(row.help), column, out);
 }
 
 void append_examples(std::string_view examples, std::string_view program, std::string& out) {
@@ -87,13 +89,17 @@ std::string help_text(command c, profile p, std::string_view program) {
     for (int g = 0; g <= static_cast<int>(option_group::diagnostics); ++g) {
         const auto group = static_cast<option_group>(g);
         bool first = true;
-        for (const option& row : options()) {
-            if (row.group != group || !belongs_to(row, c)) continue;
-            if (row.available == availability::native_only && p == profile::mosquitto) continue;
-            if (first) out.append("\n").append(heading(group, c)).append(":\n");
-            first = false;
-            append_row(row, out);
-        }
+        const auto append_rows = [&](bool last) {
+            for (const option& row : options()) {
+                if (row.group != group || !belongs_to(row, c) || closes_help(row) != last) continue;
+                if (row.available == availability::native_only && p == profile::mosquitto) continue;
+                if (first) out.append("\n").append(heading(group, c)).append(":\n");
+                first = false;
+                append_row(row, out);
+            }
+        };
+        append_rows(false);
+        append_rows(true);
     }
     return out;
 }

@@ -49,6 +49,7 @@ bool read_listener_option(const option& row, command_line& in, broker_settings& 
         case option_id::key: take(in, tls.key_file); return true;
         case option_id::require_certificate: tls.client_certificates = client_certificates::require; return true;
         case option_id::identity_as_user_name: listener.use_identity_as_user_name = true; return true;
+        case option_id::tls_key_log: take(in, tls.key_log_file); return true;
         case option_id::tls_auto: take(in, out.tls_auto); return true;
         case option_id::allow_origin:
             if (const auto origin = in.value()) listener.websocket.origins.emplace_back(*origin);

@@ -201,11 +201,11 @@ enum class option_id : std::uint8_t {
     bridge_topic,
 };
 
-/// Which profiles know a row, and whether it is built.
+/// Which profiles know a row.
 enum class availability : std::uint8_t {
     both,
     native_only,
-    not_yet,  ///< recognised in both profiles, refused with "not supported yet"
+    refused,  ///< mosquitto's, known by name and value in both profiles, and not supported: `help` is the reason
 };
 
 struct option {

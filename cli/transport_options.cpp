@@ -116,6 +116,7 @@ bool read_transport_option(const option& row, command_line& in, transport_settin
         case option_id::tls_alpn:
             if (const auto name = in.value()) out.tls.alpn = {std::string(*name)};
             return true;
+        case option_id::tls_key_log: take(in, out.tls.key_log_file); return true;
         case option_id::insecure:
             // mosquitto 2.0 leaves out the host name only
             out.tls.verify = in.profile() == profile::mosquitto ? tls_verification::insecure_any_host_name
@@ -148,7 +149,7 @@ bool finish_transport_options(command_line& in, transport_settings& settings, st
     if (tls.psk.empty() && !tls.psk_identity.empty()) return in.fail("--psk-identity is of use with --psk only.");
     if (settings.no_tls && settings.wants_tls) return in.fail("--no-tls contradicts an option that switches TLS on.");
     if (port == tls_port && !settings.no_tls) settings.wants_tls = true;
-    const bool says_tls = !tls.certificate_file.empty() || !tls.crl_file.empty() || !tls.alpn.empty() ||
+    const bool says_tls = !tls.certificate_file.empty() || !tls.crl_file.empty() || !tls.alpn.empty() || !tls.key_log_file.empty() ||
                           tls.verify != tls_verification::full;
     if (says_tls && !settings.wants_tls && in.profile() == profile::native) {
         return in.fail(

@@ -137,7 +137,7 @@ const bench_option table[] = {
          return failure;
      },
      "whose CPU time and memory are read"},
-    {"-L", "--url", "URL,…", option_kind::run, set_url, "brokers; the clients are dealt out over them"},
+    {"-L", "--url", "URL,...", option_kind::run, set_url, "brokers; the clients are dealt out over them"},
     {"", "--agents", "N", option_kind::run,
      [](run_settings& s, std::string_view v) { return set_number(s.agents, v, "--agents", 1, 1'000); },
      "machines that run 'martlet bench agent' generate the load, as one"},
@@ -162,7 +162,7 @@ const bench_option table[] = {
          return std::string();
      },
      "searches the greatest rate that keeps --slo, from --rate on"},
-    {"", "--slo", "EXPR,…", option_kind::run,
+    {"", "--slo", "EXPR,...", option_kind::run,
      [](run_settings& s, std::string_view v) {
          s.slo = v;
          return std::string();

@@ -70,7 +70,19 @@ void write_stamp(std::span<char> payload, const stamp& of) noexcept {
                     of.sequence,
                     static_cast<std::uint64_t>(of.intended)};
         f.checksum = checksum_of(f);
-        std::memcpy(payload.data(), &f, sizeof f);
+        // Field by field: a copy of the whole would load what has just been stored in smaller pieces, and wait for it.
+        char* to = payload.data();
+        const auto put = [&to](const auto& field) {
+            std::memcpy(to, &field, sizeof field);
+            to += sizeof field;
+        };
+        put(f.magic);
+        put(f.run);
+        put(f.publisher);
+        put(f.checksum);
+        put(f.lag);
+        put(f.sequence);
+        put(f.intended);
         return;
     }
     compact_form f{static_cast<std::uint16_t>(of.publisher), 0, static_cast<std::uint32_t>(of.sequence),

@@ -63,6 +63,10 @@ struct tls_options {
     /// connection, and with psk. connection_info::tls_session_resumed tells. RFC 8446 §2.2, RFC 5077.
     bool resume_sessions = false;
 
+    /// Appends the secrets of every connection to this file, in the NSS key log format that Wireshark reads: whoever has it
+    /// can read the traffic. For debugging only. A new file is made for its owner alone (0600).
+    std::string key_log_file = {};
+
     [[nodiscard]] bool operator==(const tls_options&) const = default;
 };
 
@@ -96,6 +100,8 @@ struct tls_server_options {
     /// The key of an identity; empty: unknown. Called on the broker's executor, during the handshake.
     std::function<std::string(std::string_view identity)> psk = {};
     std::string psk_hint = {};  ///< of TLS 1.2
+
+    std::string key_log_file = {};  ///< as in tls_options
 
     /// True if there is something to show: a certificate or pre-shared keys.
     [[nodiscard]] bool is_set() const noexcept { return !certificate_file.empty() || !certificate_pem.empty() || psk; }

@@ -1,8 +1,10 @@
 // From options to a context of OpenSSL: certificates, keys, trust, versions, ciphers, ALPN, pre-shared keys.
 #include "net/tls_context.hpp"
 
+#include <fcntl.h>
 #include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -172,6 +174,32 @@ error_code load_trust(SSL_CTX& ssl, const Options& options, bool tell_clients, b
 
 int number_of(tls_version version) { return version == tls_version::v1_2 ? TLS1_2_VERSION : TLS1_3_VERSION; }
 
+tls_callbacks& callbacks_of(const SSL* ssl) { return *static_cast<tls_callbacks*>(SSL_get_app_data(ssl)); }
+openssl_context& context_of(const SSL* ssl) {
+    return *static_cast<openssl_context*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+}
+
+// One write for a line, so that the lines of several processes stay whole in one file.
+void log_key(const SSL* ssl, const char* line) {
+    std::FILE* const file = context_of(ssl).key_log.get();
+    std::fprintf(file, "%s\n", line);
+    std::fflush(file);
+}
+
+error_code open_key_log(openssl_context& context, const std::string& path, const complaint& fail) {
+    if (path.empty()) return {};
+    const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return fail("key_log_file " + path, std::strerror(errno));
+    context.key_log.reset(::fdopen(fd, "a"));
+    if (!context.key_log) {
+        const int number = errno;
+        ::close(fd);
+        return fail("key_log_file " + path, std::strerror(number));
+    }
+    SSL_CTX_set_keylog_callback(context.ssl.get(), log_key);
+    return {};
+}
+
 template <class Options>
 error_code set_rules(SSL_CTX& ssl, const Options& options, std::string& alpn, const complaint& fail) {
     SSL_CTX_set_security_level(&ssl, security_level);
@@ -198,11 +226,6 @@ error_code set_rules(SSL_CTX& ssl, const Options& options, std::string& alpn, co
     SSL_CTX_set_options(&ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_read_ahead(&ssl, 1);  // a record's header and body in one system call
     return {};
-}
-
-tls_callbacks& callbacks_of(const SSL* ssl) { return *static_cast<tls_callbacks*>(SSL_get_app_data(ssl)); }
-openssl_context& context_of(const SSL* ssl) {
-    return *static_cast<openssl_context*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
 }
 
 int on_verified(int good, X509_STORE_CTX* store) {
@@ -269,6 +292,7 @@ tls_context_result make_tls_client_context(const tls_options& options, std::stri
     made->verify = options.verify;
     made->server_name = options.server_name;
     if ((error = set_rules(ssl, options, made->alpn, fail))) return error;
+    if ((error = open_key_log(*made, options.key_log_file, fail))) return error;
     if ((error = load_own(ssl, options, fail))) return error;
     bool has_roots = false;
     if ((error = load_trust(ssl, options, false, has_roots, fail))) return error;
@@ -307,6 +331,7 @@ tls_context_result make_tls_server_context(const tls_server_options& options, st
     made->is_server = true;
     if (!options.is_set()) return fail("certificate_file", "a TLS listener needs a certificate");
     if ((error = set_rules(ssl, options, made->alpn, fail))) return error;
+    if ((error = open_key_log(*made, options.key_log_file, fail))) return error;
     SSL_CTX_set_options(&ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
     if ((error = load_own(ssl, options, fail))) return error;
 

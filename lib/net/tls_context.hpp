@@ -4,6 +4,7 @@
 #include "net/openssl.hpp"
 #include "net/tls.hpp"
 
+#include <cstdio>
 #include <functional>
 #include <map>
 #include <memory>
@@ -24,6 +25,7 @@ public:
     std::string psk_identity;
     std::string psk;
     std::function<std::string(std::string_view)> psk_of;
+    std::unique_ptr<std::FILE, openssl_deleter<std::fclose>> key_log;
 
     // -- sessions of a client that may be resumed, by the name that was verified; tls_sessions.cpp
 

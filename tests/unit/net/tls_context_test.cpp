@@ -65,6 +65,10 @@ TEST_CASE("TLS options: what cannot be used is refused in one line that names op
     CHECK(complaint(o) == "crl_file " + o.crl_file + ": holds no revocation list");
 
     o = trusting();
+    o.key_log_file = files.path("no-folder/keys");
+    CHECK(complaint(o) == "key_log_file " + o.key_log_file + ": No such file or directory");
+
+    o = trusting();
     o.ciphers = "NONSENSE";
     CHECK(complaint(o).starts_with("ciphers NONSENSE: "));
     o = trusting();

@@ -7,6 +7,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -222,6 +224,40 @@ TEST_CASE("TLS: pre-shared keys, without any certificate") {
             CHECK(result.error);
             CHECK(!result.link);
         }
+    }
+}
+
+TEST_CASE("TLS: the key log of either end has the same secrets, is appended to, and is its owner's alone") {
+    const auto lines_of = [](const std::string& path) {
+        std::vector<std::string> lines;
+        std::ifstream file(path);
+        for (std::string line; std::getline(file, line);)
+            lines.push_back(line);
+        std::ranges::sort(lines);
+        return lines;
+    };
+    for (const tls_version version : {tls_version::v1_2, tls_version::v1_3}) {
+        const folder files;
+        tls_server_options s = serving(server_certificate());
+        tls_options c = trusting();
+        s.key_log_file = files.path("server");
+        c.key_log_file = files.path("client");
+        s.version_max = c.version_max = version;
+        std::size_t size = 0;
+        for (int connection = 1; connection <= 2; ++connection) {
+            loop on;
+            secure both(on, s, c);
+            echo(both.server.last());
+            both.client->send("x");
+            on.until([&] { return both.client->received == "x"; });
+            const auto lines = lines_of(c.key_log_file);
+            CHECK(lines == lines_of(s.key_log_file));
+            CHECK(lines.size() > size);
+            size = lines.size();
+            CHECK(lines.front().starts_with(version == tls_version::v1_2 ? "CLIENT_RANDOM " : "CLIENT_"));
+        }
+        CHECK(std::filesystem::status(c.key_log_file).permissions() ==
+              (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
     }
 }
 
