@@ -7,9 +7,13 @@
 #include <martlet/client.hpp>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
 
 #include <arpa/inet.h>
 #include <chrono>
@@ -131,7 +135,37 @@ void receive(std::size_t messages) {
     });
 }
 
+void receive_each(std::size_t messages) {
+    null_peer peer(messages);
+    with_client(peer, [&](client& c) -> asio::awaitable<void> {
+        auto stream = co_await c.async_subscribe("bench", qos::at_most_once);
+        for (std::size_t got = 0; got < messages; ++got)
+            (void)co_await stream.async_receive();
+    });
+}
+
 // -- a socket
+
+// The bytes that the client writes for one message.
+std::string bare_packet() { return std::string("\x30\x48\0\x05", 4) + "bench" + std::string(1, '\0') + payload_64; }
+
+// What Asio's own coroutine costs around the same write.
+void write_awaited(std::size_t messages) {
+    null_peer peer;
+    asio::io_context io{1};
+    asio::ip::tcp::socket socket(io);
+    socket.connect({asio::ip::address_v4::loopback(), peer.port()});
+    socket.set_option(asio::ip::tcp::no_delay(true));
+    const auto packet = bare_packet();
+    const auto work = [&]() -> asio::awaitable<void> {
+        for (std::size_t i = 0; i < messages; ++i)
+            co_await asio::async_write(socket, asio::buffer(packet), asio::deferred);
+    };
+    asio::co_spawn(io, work(), [](std::exception_ptr error) {
+        if (error) std::rethrow_exception(error);
+    });
+    io.run();
+}
 
 void write_bare(std::size_t messages) {
     null_peer peer;
@@ -143,7 +177,7 @@ void write_bare(std::size_t messages) {
     if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) std::abort();
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    const std::string packet = std::string("\x30\x48\0\x05", 4) + "bench" + std::string(1, '\0') + payload_64;
+    const auto packet = bare_packet();
     for (std::size_t i = 0; i < messages; ++i) {
         if (::write(fd, packet.data(), packet.size()) != static_cast<ssize_t>(packet.size())) std::abort();
     }
@@ -158,11 +192,13 @@ int main(int argc, char** argv) {
     if (argc > 2) only = argv[2];
 
     const auto bare = measure("socket", "one write each", messages, [&] { write_bare(messages); });
+    measure("asio", "async_write() awaited", messages, [&] { write_awaited(messages); });
     const auto awaited = measure("martlet", "QoS 0 awaited", messages, [&] { publish_awaited(messages); });
     if (bare > 0 && awaited > 0) std::printf("%-12s %-22s %12.2f times a bare write\n", "", "", bare / awaited);
 
     measure("martlet", "QoS 0 publish()", many, [&] { publish_fast(many); });
     measure("martlet", "receive QoS 0", many, [&] { receive(many); });
+    measure("martlet", "receive one by one", many, [&] { receive_each(many); });
     measure("martlet", "QoS 1, window 1,000", many, [&] { publish_qos_1(many); });
 
     for (const auto& peer : bench::other_clients()) {
