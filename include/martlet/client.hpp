@@ -62,6 +62,31 @@ using stream_ptr = std::shared_ptr<stream>;
 template <class Signature>
 using completion = asio::any_completion_handler<Signature>;
 
+/// The client's executor.
+[[nodiscard]] const asio::any_io_executor& home_of(const client_core& core) noexcept;
+
+/// A handler, and whether it is known to belong on the client's executor: asked while the handler has its type, because
+/// afterwards each answer takes an allocation.
+template <class Signature>
+struct bound_completion {
+    template <class Handler>
+    bound_completion(Handler&& h, const core_ptr& core)
+        : is_at_home(belongs_home(h, core)), handler(std::forward<Handler>(h)) {}
+
+    template <class Handler>
+    [[nodiscard]] static bool belongs_home(const Handler& h, const core_ptr& core) noexcept {
+        using executor = asio::associated_executor_t<Handler, asio::any_io_executor>;
+        if constexpr (std::is_same_v<executor, asio::any_io_executor>) {
+            return core && asio::get_associated_executor(h, home_of(*core)) == home_of(*core);
+        } else {
+            return false;
+        }
+    }
+
+    bool is_at_home;
+    completion<Signature> handler;
+};
+
 using run_signature = void(error_code);
 using publish_signature = void(error_code, publish_result);
 using batch_signature = void(error_code, batch_result);
@@ -84,7 +109,7 @@ request_ptr<unsubscribe_request> make_request(std::span<const std::string_view> 
                                               const unsubscribe_options& options);
 
 void start_run(core_ptr core, completion<run_signature> handler);
-void start_publish(core_ptr core, request_ptr<publish_request> request, completion<publish_signature> handler);
+void start_publish(core_ptr core, request_ptr<publish_request> request, bound_completion<publish_signature> handler);
 void start_publish_batch(core_ptr core, request_ptr<batch_request> request, completion<batch_signature> handler);
 void start_request(core_ptr core, request_ptr<request_arguments> arguments, completion<receive_signature> handler);
 void start_ping(core_ptr core, std::chrono::milliseconds timeout, completion<ping_signature> handler);
@@ -93,9 +118,9 @@ void start_subscribe(core_ptr core, request_ptr<subscribe_request> request, comp
 void start_unsubscribe(core_ptr core, request_ptr<unsubscribe_request> request,
                        completion<unsubscribe_signature> handler);
 void start_receive(core_ptr core, stream_ptr from, std::chrono::milliseconds timeout,
-                   completion<receive_signature> handler);
+                   bound_completion<receive_signature> handler);
 void start_receive_some(core_ptr core, stream_ptr from, std::span<message> into, std::chrono::milliseconds timeout,
-                        completion<receive_some_signature> handler);
+                        bound_completion<receive_some_signature> handler);
 void start_next_event(core_ptr core, completion<event_signature> handler);
 void start_disconnect(core_ptr core, const disconnect_options& options, std::string reason_string,
                       std::vector<owned_user_property> properties, completion<run_signature> handler);
@@ -152,7 +177,8 @@ public:
     [[nodiscard]] auto async_receive(std::chrono::milliseconds timeout, Token&& token = Token()) {
         return asio::async_initiate<Token, detail::receive_signature>(
             [](auto handler, detail::core_ptr core, detail::stream_ptr stream, std::chrono::milliseconds limit) {
-                detail::start_receive(std::move(core), std::move(stream), limit, std::move(handler));
+                detail::bound_completion<detail::receive_signature> bound(std::move(handler), core);
+                detail::start_receive(std::move(core), std::move(stream), limit, std::move(bound));
             },
             token, core_, stream_, timeout);
     }
@@ -164,7 +190,8 @@ public:
     [[nodiscard]] auto async_receive_some(std::span<message> into, Token&& token = Token()) {
         return asio::async_initiate<Token, detail::receive_some_signature>(
             [](auto handler, detail::core_ptr core, detail::stream_ptr stream, std::span<message> room) {
-                detail::start_receive_some(std::move(core), std::move(stream), room, no_timeout, std::move(handler));
+                detail::bound_completion<detail::receive_some_signature> bound(std::move(handler), core);
+                detail::start_receive_some(std::move(core), std::move(stream), room, no_timeout, std::move(bound));
             },
             token, core_, stream_, into);
     }
@@ -232,7 +259,8 @@ public:
                                      Token&& token = Token()) {
         return asio::async_initiate<Token, detail::publish_signature>(
             [](auto handler, detail::core_ptr core, detail::request_ptr<detail::publish_request> request) {
-                detail::start_publish(std::move(core), std::move(request), std::move(handler));
+                detail::bound_completion<detail::publish_signature> bound(std::move(handler), core);
+                detail::start_publish(std::move(core), std::move(request), std::move(bound));
             },
             token, core_, detail::make_request(*core_, topic, std::move(bytes), options));
     }
@@ -356,7 +384,8 @@ public:
     [[nodiscard]] auto async_receive(Token&& token = Token()) {
         return asio::async_initiate<Token, detail::receive_signature>(
             [](auto handler, detail::core_ptr core) {
-                detail::start_receive(std::move(core), nullptr, no_timeout, std::move(handler));
+                detail::bound_completion<detail::receive_signature> bound(std::move(handler), core);
+                detail::start_receive(std::move(core), nullptr, no_timeout, std::move(bound));
             },
             token, core_);
     }

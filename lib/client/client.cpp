@@ -162,7 +162,9 @@ void refuse(completion<void(error_code, Result)> handler, error_code why) {
 
 void start_run(core_ptr core, completion<run_signature> handler) { core->run(std::move(handler)); }
 
-void start_publish(core_ptr core, request_ptr<publish_request> request, completion<publish_signature> handler) {
+const asio::any_io_executor& home_of(const client_core& core) noexcept { return core.executor(); }
+
+void start_publish(core_ptr core, request_ptr<publish_request> request, bound_completion<publish_signature> handler) {
     core->publish(std::move(request), std::move(handler));
 }
 
@@ -192,15 +194,15 @@ void start_unsubscribe(core_ptr core, request_ptr<unsubscribe_request> request,
 }
 
 void start_receive(core_ptr core, stream_ptr from, std::chrono::milliseconds timeout,
-                   completion<receive_signature> handler) {
-    if (!core) return refuse<message>(std::move(handler), errc::subscription_ended);
+                   bound_completion<receive_signature> handler) {
+    if (!core) return refuse<message>(std::move(handler.handler), errc::subscription_ended);
     core->receive(std::move(from), timeout, std::move(handler));
 }
 
 void start_receive_some(core_ptr core, stream_ptr from, std::span<message> into, std::chrono::milliseconds timeout,
-                        completion<receive_some_signature> handler) {
-    if (!core) return refuse<std::size_t>(std::move(handler), errc::subscription_ended);
-    if (into.empty()) return refuse<std::size_t>(std::move(handler), errc::option_invalid);
+                        bound_completion<receive_some_signature> handler) {
+    if (!core) return refuse<std::size_t>(std::move(handler.handler), errc::subscription_ended);
+    if (into.empty()) return refuse<std::size_t>(std::move(handler.handler), errc::option_invalid);
     core->receive_some(std::move(from), into, timeout, std::move(handler));
 }
 

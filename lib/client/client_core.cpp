@@ -19,7 +19,8 @@ client_core::client_core(std::shared_ptr<net::network> network, client_options o
     : options_(std::move(options)),
       network_(std::move(network)),
       teardown_(&asio::use_service<teardown>(asio::query(network_->executor(), asio::execution::context))),
-      here_(network_->executor()),
+      home_(network_->executor()),
+      here_(home_),
       engine_(options_, random_seed),
       random_seed_(random_seed),
       last_correlation_(random_seed ^ 0x9E3779B97F4A7C15) {
@@ -41,6 +42,13 @@ client_core::~client_core() {
 // -- what came of a call into the engine
 
 void client_core::collect() {
+    take_results();
+    if (is_shut_down_) return;
+    arm_timer();
+    if (operations_ == nullptr && ready_.empty() && work_) work_ = {};
+}
+
+void client_core::take_results() {
     if (is_shut_down_) return;
     if (engine_.has_actions()) {
         link_action action;
@@ -48,17 +56,21 @@ void client_core::collect() {
             obey(action);
     }
 
-    engine_.take_outcomes(outcomes_);
-    for (const auto& outcome : outcomes_)
-        settle(outcome);
-    engine_.take_woken(woken_);
-    for (const auto& one : woken_) {
-        if (one)
-            serve(static_cast<stream&>(*one));
-        else
-            serve_unclaimed();
+    if (engine_.has_outcomes()) {
+        engine_.take_outcomes(outcomes_);
+        for (const auto& outcome : outcomes_)
+            settle(outcome);
     }
-    woken_.clear();
+    if (engine_.has_woken()) {
+        engine_.take_woken(woken_);
+        for (const auto& one : woken_) {
+            if (one)
+                serve(static_cast<stream&>(*one));
+            else
+                serve_unclaimed();
+        }
+        woken_.clear();
+    }
     if (engine_.take_blocked()) {
         for (auto* op = operations_; op != nullptr;) {
             auto* const next = op->next;
@@ -70,8 +82,6 @@ void client_core::collect() {
     if (!event_waiters_.empty()) serve_events();
     if (wants_enqueued_) read_enqueued();
     if (store_is_loaded_ && engine_.journal().has_rows()) commit();
-    arm_timer();
-    if (operations_ == nullptr && ready_.empty() && work_) work_ = {};
 }
 
 void client_core::settle(const operation_outcome& outcome) {
@@ -326,8 +336,8 @@ void client_core::flush() {
 // One batch: what ends meanwhile waits for the next turn, so that nobody starves.
 void client_core::call_ready() {
     if (ready_.empty()) return;
-    std::vector<operation*> batch;
-    batch.swap(ready_);
+    static thread_local std::vector<operation*> memory;  // empty; no client keeps it while it is idle
+    auto batch = std::exchange(ready_, std::exchange(memory, {}));
     struct put_back {  // a handler may throw: the others keep their turn
         client_core& core;
         std::vector<operation*>& batch;
@@ -337,7 +347,10 @@ void client_core::call_ready() {
         }
     } calls{*this, batch};
     while (calls.done < batch.size())
-        std::move(*batch[calls.done++]).invoke(here_);
+        std::move(*batch[calls.done++]).invoke();
+    batch.clear();
+    calls.done = 0;
+    memory = std::move(ready_.empty() ? ready_ : batch);
 }
 
 // -- time

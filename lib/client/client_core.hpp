@@ -73,16 +73,16 @@ public:
     // -- operations; on any thread
 
     void run(completion<run_signature> handler);
-    void publish(request_ptr<publish_request> request, completion<publish_signature> handler);
+    void publish(request_ptr<publish_request> request, bound_completion<publish_signature> handler);
     void publish_batch(request_ptr<batch_request> request, completion<batch_signature> handler);
     void request(request_ptr<request_arguments> arguments, completion<receive_signature> handler);
     void ping(std::chrono::milliseconds timeout, completion<ping_signature> handler);
     void reauthenticate(std::chrono::milliseconds timeout, completion<run_signature> handler);
     void subscribe(request_ptr<subscribe_request> request, completion<subscribe_signature> handler);
     void unsubscribe(request_ptr<unsubscribe_request> request, completion<unsubscribe_signature> handler);
-    void receive(stream_ptr from, std::chrono::milliseconds timeout, completion<receive_signature> handler);
+    void receive(stream_ptr from, std::chrono::milliseconds timeout, bound_completion<receive_signature> handler);
     void receive_some(stream_ptr from, std::span<message> into, std::chrono::milliseconds timeout,
-                      completion<receive_some_signature> handler);
+                      bound_completion<receive_some_signature> handler);
     void next_event(completion<event_signature> handler);
     void disconnect(const disconnect_options& options, std::string reason_string,
                     std::vector<owned_user_property> properties, completion<run_signature> handler);
@@ -104,7 +104,7 @@ public:
     void close(const stream_ptr& which);
     [[nodiscard]] client_statistics statistics() const;
     [[nodiscard]] const std::optional<connection_info>& info() const noexcept { return engine_.info(); }
-    [[nodiscard]] asio::any_io_executor executor() const noexcept { return network_->executor(); }
+    [[nodiscard]] const asio::any_io_executor& executor() const noexcept { return home_; }
     [[nodiscard]] const client_options& options() const noexcept { return options_; }
     [[nodiscard]] unix_time wall_time() const noexcept { return network_->now().wall; }
 
@@ -124,6 +124,10 @@ private:
 
     template <class Operation, class Handler>
     [[nodiscard]] std::unique_ptr<Operation> prepare(operation_kind kind, Handler&& handler);
+    template <class Operation, class Signature>
+    [[nodiscard]] std::unique_ptr<Operation> prepare(operation_kind kind, bound_completion<Signature>&& handler);
+    template <class Operation>
+    [[nodiscard]] std::unique_ptr<Operation> named(std::unique_ptr<Operation> op);
     [[nodiscard]] bool begin(std::unique_ptr<operation> op, std::chrono::milliseconds timeout);
     void unlink(operation& op) noexcept;
     [[nodiscard]] std::vector<operation*> end_everything() noexcept;
@@ -133,6 +137,7 @@ private:
     void remove_waiter(operation& op) noexcept;
 
     void collect();
+    void take_results();
     void obey(const link_action& action);
     template <class Answer, class Function>
     [[nodiscard]] std::function<void(error_code, Answer)> answer_to(std::uint64_t number, Function function);
@@ -172,7 +177,8 @@ private:
     client_options options_;  // constant, but for the store, which is let go when the client ends
     std::shared_ptr<net::network> network_;
     teardown* teardown_;  // of our context; null when that is gone
-    asio::any_completion_executor here_;
+    asio::any_io_executor home_;
+    asio::any_completion_executor here_;          // the same
     std::unique_ptr<net::client_layers> layers_;  // null until a dial needs them
     client_engine engine_;
     std::shared_ptr<net::driver> driver_;

@@ -151,11 +151,13 @@ public:
     [[nodiscard]] bool has_events() const noexcept { return !events_.empty(); }
     /// Ends of operations since the last call, in order. The vector's storage is reused.
     void take_outcomes(std::vector<operation_outcome>& into);
+    [[nodiscard]] bool has_outcomes() const noexcept { return !outcomes_.empty(); }
     /// True once after operations that await a reply were given up for errc::receive_blocked: all that wait are to end
     /// with it.
     [[nodiscard]] bool take_blocked() noexcept { return std::exchange(report_blocked_, false); }
     /// Streams that have got messages or have ended since the last call. A null pointer: unclaimed messages.
     void take_woken(std::vector<stream_state_ptr>& into);
+    [[nodiscard]] bool has_woken() const noexcept { return unclaimed_woken_ || !woken_.empty(); }
     [[nodiscard]] core::changes& journal() noexcept { return journal_; }
 
     // -- queries

@@ -23,8 +23,7 @@ namespace {
 // destroying it destroys them, and with them what their handlers keep alive.
 class farewell {
 public:
-    farewell(std::vector<operation*> ended, asio::any_completion_executor here)
-        : ended_(std::move(ended)), here_(std::move(here)) {}
+    explicit farewell(std::vector<operation*> ended) : ended_(std::move(ended)) {}
     farewell(const farewell&) = delete;
     farewell& operator=(const farewell&) = delete;
     ~farewell() {
@@ -36,13 +35,12 @@ public:
         while (!ended_.empty()) {
             auto* const op = ended_.front();
             ended_.erase(ended_.begin());
-            std::move(*op).invoke(here_);
+            std::move(*op).invoke();
         }
     }
 
 private:
     std::vector<operation*> ended_;
-    asio::any_completion_executor here_;
 };
 
 }  // namespace
@@ -71,7 +69,7 @@ void client_core::start_engine() {
     if (const auto error = engine_.start()) finish_run(error);
 }
 
-void client_core::publish(request_ptr<publish_request> request, completion<publish_signature> handler) {
+void client_core::publish(request_ptr<publish_request> request, bound_completion<publish_signature> handler) {
     auto op = prepare<publish_operation>(operation_kind::publish, std::move(handler));
     on_executor([self = shared_from_this(), op = std::move(op), request = std::move(request)]() mutable {
         turn t(*self, false);
@@ -179,7 +177,8 @@ void client_core::unsubscribe(request_ptr<unsubscribe_request> request, completi
     });
 }
 
-void client_core::receive(stream_ptr from, std::chrono::milliseconds timeout, completion<receive_signature> handler) {
+void client_core::receive(stream_ptr from, std::chrono::milliseconds timeout,
+                          bound_completion<receive_signature> handler) {
     auto op = prepare<receive_operation>(operation_kind::receive, std::move(handler));
     op->stream = std::move(from);
     on_executor([self = shared_from_this(), op = std::move(op), timeout]() mutable {
@@ -198,7 +197,7 @@ void client_core::receive(stream_ptr from, std::chrono::milliseconds timeout, co
 }
 
 void client_core::receive_some(stream_ptr from, std::span<message> into, std::chrono::milliseconds timeout,
-                               completion<receive_some_signature> handler) {
+                               bound_completion<receive_some_signature> handler) {
     auto op = prepare<receive_some_operation>(operation_kind::receive, std::move(handler));
     op->stream = std::move(from);
     op->room = into;
@@ -264,7 +263,7 @@ void client_core::publish_enqueued() {
 void client_core::shut_down() noexcept {
     auto ended = end_everything();
     if (ended.empty()) return;
-    auto last = std::make_shared<farewell>(std::move(ended), here_);
+    auto last = std::make_shared<farewell>(std::move(ended));
     net::post(*network_, [last = std::move(last)] { last->call(); });
 }
 

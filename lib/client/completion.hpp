@@ -66,9 +66,9 @@ public:
 
     /// Ends it without a result, unless it has one already.
     virtual void fail(error_code error) = 0;
-    /// Calls the handler, on its executor; called on `here`. Only for an operation that has ended; the object is gone
+    /// Calls the handler, on its executor; called on the client's. Only for an operation that has ended; the object is gone
     /// before the handler is called.
-    virtual void invoke(const asio::any_completion_executor& here) && = 0;
+    virtual void invoke() && = 0;
     /// Lets the handler's cancellation slot, if it has one, cancel this operation of `core`. To be called on the thread
     /// of the initiating function, like every use of a slot.
     virtual void connect_cancellation(const std::weak_ptr<client_core>& core) = 0;
@@ -106,11 +106,15 @@ class operation_of final : public operation {
 public:
     using handler_type = completion<void(error_code, Results...)>;
 
+    /// Of a handler that is to run on the client's executor.
+    operation_of(operation_kind kind_of_it, handler_type&& handler)
+        : operation(kind_of_it), handler_(std::move(handler)) {}
     /// `here`: the client's executor, which the handler gets if it has none of its own.
     operation_of(operation_kind kind_of_it, handler_type&& handler, const asio::any_completion_executor& here)
-        : operation(kind_of_it), handler_(std::move(handler)), there_(asio::get_associated_executor(handler_, here)) {
+        : operation_of(kind_of_it, std::move(handler)) {
+        const auto there = asio::get_associated_executor(handler_, here);
         // The client keeps its own loop alive while operations are pending; another one has to be kept alive here.
-        if (there_ != here) there_ = asio::prefer(there_, asio::execution::outstanding_work.tracked);
+        if (there != here) there_ = asio::prefer(there, asio::execution::outstanding_work.tracked);
     }
 
     void succeed(error_code error, Results... results) {
@@ -120,11 +124,11 @@ public:
 
     void fail(error_code error) override { error_ = error; }
 
-    void invoke(const asio::any_completion_executor& here) && override {
+    void invoke() && override {
         call what{std::move(handler_), error_, std::move(results_)};
         const auto there = std::move(there_);
         delete this;
-        if (there == here) return what();
+        if (!there) return what();
         asio::dispatch(there, std::move(what));
     }
 
@@ -148,7 +152,7 @@ private:
     };
 
     handler_type handler_;
-    asio::any_completion_executor there_;
+    asio::any_completion_executor there_;  // none: the client's
     error_code error_;
     std::tuple<Results...> results_;
 };

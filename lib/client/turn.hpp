@@ -26,8 +26,8 @@ public:
     turn& operator=(const turn&) = delete;
 
     void finish() {
+        if (core_.is_in_turn_) return core_.take_results();  // the outer turn does the rest
         core_.collect();
-        if (core_.is_in_turn_) return;  // the outer turn goes on
         if (!calls_handlers_) {
             if (!core_.ready_.empty() || core_.engine_.has_output()) core_.schedule();
             return;
@@ -74,7 +74,17 @@ void client_core::on_executor(Function function) {
 // In the initiating function, on its thread: a cancellation slot may be used there only.
 template <class Operation, class Handler>
 std::unique_ptr<Operation> client_core::prepare(operation_kind kind, Handler&& handler) {
-    auto op = std::make_unique<Operation>(kind, std::forward<Handler>(handler), here_);
+    return named(std::make_unique<Operation>(kind, std::forward<Handler>(handler), here_));
+}
+
+template <class Operation, class Signature>
+std::unique_ptr<Operation> client_core::prepare(operation_kind kind, bound_completion<Signature>&& handler) {
+    if (!handler.is_at_home) return prepare<Operation>(kind, std::move(handler.handler));
+    return named(std::make_unique<Operation>(kind, std::move(handler.handler)));
+}
+
+template <class Operation>
+std::unique_ptr<Operation> client_core::named(std::unique_ptr<Operation> op) {
     op->id = next_id_.fetch_add(1, std::memory_order_relaxed);
     op->connect_cancellation(weak_from_this());
     return op;
