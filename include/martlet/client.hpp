@@ -314,7 +314,8 @@ public:
     /// QoS 1 and 2 it is under way or in the queue. What is written leaves once per turn of the executor.
     /// Errors: as async_publish finds them before anything is sent; errc::not_connected for QoS 0 without a connection
     /// (unless the queue keeps QoS 0), queue_full also when the transport is congested. Only on the client's executor.
-    [[nodiscard]] error_code publish(std::string_view topic, payload bytes, const publish_options& options = {});
+    [[nodiscard]] error_code publish(std::string_view topic, payload bytes, const publish_options& options);
+    [[nodiscard]] error_code publish(std::string_view topic, payload bytes);
 
     /// Subscribes. Messages arriving from then on (retained ones included) are in the stream.
     /// Handler: void(error_code, subscription). Waits for a connection. Several filters go in one SUBSCRIBE and have one

@@ -329,7 +329,7 @@ private:
 
     static void flush_one(const broker_impl::flush_item& item) {
         auto& driver = *static_cast<connection*>(item.owner)->driver;
-        if (item.closing) return driver.close_after_flush();
+        if (item.closing) return driver.close_after_flush(item.peer_is_done);
         driver.flush();
         if (item.reading && driver.is_reading_paused()) driver.resume_reading();
     }

@@ -29,8 +29,9 @@ struct flush_item {
     peer_id id{};
     void* owner = nullptr;
     core::output& out;
-    bool closing = false;  ///< write what is left, close the transport, then call on_closed()
-    bool reading = true;   ///< false: receive nothing until an item says true
+    bool closing = false;       ///< write what is left, close the transport, then call on_closed()
+    bool peer_is_done = false;  ///< with closing: it has sent DISCONNECT, after which nothing more may come
+    bool reading = true;        ///< false: receive nothing until an item says true
 };
 
 struct broker_counters {
@@ -199,7 +200,8 @@ void broker_engine::flush(F&& f, const instant& now) {
             p->give_up();
         const peer_id id = p->id();
         const std::size_t before = p->connection.out().size();
-        f(flush_item{id, p->owner(), p->connection.out(), p->connection.is_closing(), p->wants_reading()});
+        f(flush_item{id, p->owner(), p->connection.out(), p->connection.is_closing(), p->is_done(),
+                     p->wants_reading()});
         if (state_.find(id) != p) continue;
         keep_lent(*p);
         count_written(*p, before);

@@ -266,6 +266,7 @@ void peer::apply_rights() {
 }
 
 void peer::on_disconnect(const packets::disconnect& packet) {
+    is_done_ = true;
     if (state_->logs(log_level::notice)) {
         const bool is_plain = packet.reason == reason_code::success;
         state_->log(log_level::notice,

@@ -290,6 +290,11 @@ error_code client::publish(std::string_view topic, payload bytes, const publish_
     return core_->publish_now(topic, std::move(bytes), options);
 }
 
+error_code client::publish(std::string_view topic, payload bytes) {
+    static const publish_options usual;
+    return core_->publish_now(topic, std::move(bytes), usual);
+}
+
 void client::stop() { core_->stop(); }
 
 void client::publish_enqueued() { core_->publish_enqueued(); }

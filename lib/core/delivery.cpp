@@ -1,6 +1,7 @@
 // PUBLISH and its acknowledgements, both directions: quota, re-sending, aliases, and what may leave only after a commit.
 // MQTT 5 §3.3 to §3.7, §4.3, §4.4, §4.6, §4.9.
 #include "core/packet_set.hpp"
+#include "core/properties.hpp"
 #include "core/reasons.hpp"
 #include "core/wire.hpp"
 
@@ -514,7 +515,7 @@ send_result connection::send_qos_0(std::string_view topic, std::string_view payl
     assert(state_ == connection_state::open);
     const bool v5 = version_ == protocol_version::v5;
     std::uint16_t alias = 0;
-    const std::size_t properties_size = v5 ? encoded_size(properties, true) : 0;
+    const std::size_t properties_size = v5 && !has_no_properties(properties) ? encoded_size(properties, true) : 0;
     const std::size_t section = properties_size + (v5 && aliases_out_.maximum() != 0 ? 3 : 0);
     const std::size_t rest_max =
         2 + topic.size() + (v5 ? variable_byte_integer_size(section) + section : 0) + payload.size();
@@ -542,8 +543,8 @@ send_result connection::send_qos_0(std::string_view topic, std::string_view payl
         }
         if (properties_size != 0) at = encode(properties, true, at);
     }
-    if (!payload.empty()) std::memcpy(at, payload.data(), payload.size());
-    out_.commit(static_cast<std::size_t>(at - begin) + payload.size());
+    at = put_bytes(payload, at);
+    out_.commit(static_cast<std::size_t>(at - begin));
     last_sent_ = present_->steady;
     ++counters_.messages_sent;
     return send_result::sent;

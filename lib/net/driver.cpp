@@ -79,10 +79,14 @@ void driver::resume_reading() {
     if (state_ == state::open && !in_turn_) await_input();
 }
 
-void driver::close_after_flush() {
+void driver::close_after_flush(bool peer_is_done) {
     if (state_ > state::open) return;
     state_ = state::flushing;
     if (write_error_) return finish_later(write_error_);
+    if (peer_is_done && !write_blocked_ && link_->ends_by_close()) {
+        if (write()) return finish_later({});
+        if (state_ == state::closed) return;
+    }
     end_ = std::make_unique<graceful_end>();
     end_->deadline = network_->make_timer([weak = weak_from_this()] {
         if (const auto self = weak.lock()) self->finish(asio::error::timed_out);

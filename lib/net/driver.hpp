@@ -81,7 +81,9 @@ public:
     void resume_reading();
     /// Graceful: writes the output, finishes sending, reads on until the peer has closed too; on_closed() follows.
     /// There will be no more on_bytes(). The output may still be added to until it is written.
-    void close_after_flush();
+    /// \p peer_is_done: the peer has said that it will send nothing more, and what it sent has been read. A socket that
+    /// takes all of the output is then closed at once, because there is nothing that closing could lose.
+    void close_after_flush(bool peer_is_done = false);
     /// At once, whatever is unwritten or unread; on_closed() follows.
     void close();
     /// The owner goes away: no more calls to it, and no more use of the output. Closes at once, but a graceful close

@@ -111,6 +111,8 @@ public:
         return {};
     }
 
+    [[nodiscard]] bool ends_by_close() const noexcept override { return true; }
+
     void close() noexcept override {
         error_code ignored;
         descriptor_.close(ignored);

@@ -65,6 +65,8 @@ public:
 
     /// Says that we have finished sending; reading goes on. Blocked: wait and call again.
     virtual io_result shutdown_send() noexcept = 0;
+    /// True if close() alone tells the peer of an orderly end once all has been written and read.
+    [[nodiscard]] virtual bool ends_by_close() const noexcept { return false; }
     /// Gives everything back at once; waits end with operation_aborted. May be called again.
     virtual void close() noexcept = 0;
 

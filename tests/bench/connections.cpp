@@ -145,13 +145,14 @@ private:
         int fd = -1;
         bool is_connecting = true;
         std::int64_t begun = 0;
+        unsigned cycle = 0;  // in its client id: nobody takes over a session
     };
 
     void open(std::uint32_t number) {
         if (begun_ == settings_.cycles) return;
         ++begun_;
         slot& s = slots_[number];
-        s = {::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), true, now_ns()};
+        s = {::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), true, now_ns(), begun_};
         set_no_delay(s.fd);
         const sockaddr_in address = loopback(settings_.port);
         if (::connect(s.fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 && errno != EINPROGRESS) {
@@ -164,7 +165,7 @@ private:
         slot& s = slots_[number];
         if (s.is_connecting) {
             s.is_connecting = false;
-            write_all(s.fd, connect_bytes("cycle" + std::to_string(begun_), false));
+            write_all(s.fd, connect_bytes("cycle" + std::to_string(s.cycle), false));
             watch(epoll_, s.fd, EPOLLIN, number, EPOLL_CTL_MOD);
             return;
         }

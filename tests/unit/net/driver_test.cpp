@@ -330,6 +330,27 @@ TEST_CASE("driver: a peer that has finished sending can still read all of a grac
     CHECK(!d.b.closed->failed());
 }
 
+TEST_CASE("driver: a graceful close does not await a peer that is done, once the socket has everything") {
+    for (const std::size_t size : {std::size_t{4}, std::size_t{10'000'000}}) {
+        loop l;
+        driven d(l);
+        d.a.io->pause_reading();
+        const std::string last = noise(size);
+        d.b.out.append(last);
+        d.b.io->close_after_flush(true);
+        const bool fits = size == 4;
+        CHECK(d.b.io->is_write_blocked() == !fits);
+        l.settle();
+        CHECK(d.b.closed.has_value() == fits);
+
+        d.a.io->resume_reading();
+        l.until([&] { return d.a.closed && d.b.closed; });
+        CHECK((d.a.received == last));
+        CHECK(*d.a.closed == asio::error::eof);
+        CHECK(!d.b.closed->failed());
+    }
+}
+
 TEST_CASE("driver: close_after_flush before start, as for a connection too many") {
     loop l;
     link_pair links = connect(l, url("mqtt://127.0.0.1:0"));
