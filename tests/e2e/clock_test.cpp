@@ -1,5 +1,6 @@
 // The system's clock is put forward and back by an hour, under a broker with a store and its clients: keep-alive and
 // delays go by a clock that nobody puts, and what expires does so after its time, not at that of the new clock.
+#include "e2e/run.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <martlet/broker.hpp>
@@ -7,7 +8,6 @@
 #include <martlet/sqlite_store.hpp>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -15,7 +15,6 @@
 
 #include <chrono>
 #include <ctime>
-#include <exception>
 #include <memory>
 #include <string>
 #include <sys/syscall.h>
@@ -41,16 +40,7 @@ class world {
 public:
     world() { start(); }
 
-    void run(asio::awaitable<void> what) {
-        std::exception_ptr failure;
-        asio::co_spawn(io, std::move(what), [&](std::exception_ptr error) {
-            failure = error;
-            io.stop();
-        });
-        io.restart();
-        io.run();
-        if (failure) std::rethrow_exception(failure);
-    }
+    void run(asio::awaitable<void> what) { test::run(io, std::move(what)); }
     void start() {
         broker_options options;
         options.store = sqlite_store(folder.path("broker.db"), {durability::normal});

@@ -1,5 +1,6 @@
 // A broker whose disk is full, or fails: nothing is acknowledged that is not stored, everything else goes on, and with
 // the disk comes the rest.
+#include "e2e/run.hpp"
 #include "support/fault_disk.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -8,33 +9,21 @@
 #include <martlet/sqlite_store.hpp>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <exception>
 #include <memory>
 #include <sqlite3.h>
 #include <string>
 
 using namespace martlet;
+using martlet::test::run;
 using namespace std::chrono_literals;
 
 namespace {
-
-void run(asio::io_context& io, asio::awaitable<void> what) {
-    std::exception_ptr failure;
-    asio::co_spawn(io, std::move(what), [&](std::exception_ptr error) {
-        failure = error;
-        io.stop();
-    });
-    io.restart();
-    io.run();
-    if (failure) std::rethrow_exception(failure);
-}
 
 asio::awaitable<void> exchange(client& c, test::fault_disk& disk, int code) {
     auto zero = co_await c.async_subscribe("zero", qos::at_most_once, asio::use_awaitable);

@@ -1,4 +1,6 @@
 // Clients and a broker in one process, without sockets.
+#include "e2e/run.hpp"
+
 #include <martlet/blocking_client.hpp>
 #include <martlet/broker.hpp>
 #include <martlet/client.hpp>
@@ -14,26 +16,12 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <doctest/doctest.h>
 
-#include <exception>
 #include <memory>
 #include <string>
 #include <thread>
 
 using namespace martlet;
-
-namespace {
-
-void run(asio::io_context& io, asio::awaitable<void> what) {
-    std::exception_ptr failure;
-    asio::co_spawn(io, std::move(what), [&](std::exception_ptr error) {
-        failure = error;
-        io.stop();
-    });
-    io.run();
-    if (failure) std::rethrow_exception(failure);
-}
-
-}  // namespace
+using martlet::test::run;
 
 TEST_CASE("a client, a broker, one line between them, no socket") {
     asio::io_context io;
