@@ -1,13 +1,19 @@
+#include "engine_script.hpp"
+
 #include <martlet/payload.hpp>
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-using martlet::payload;
+using namespace martlet;
+using test::engine_script;
 
 TEST_CASE("payload: a view refers to the caller's bytes and shares nothing") {
     const std::string text = "text";
@@ -47,4 +53,29 @@ TEST_CASE("payload: a shared buffer is shared") {
 
     const auto bytes = std::make_shared<const std::vector<std::byte>>(3, std::byte{65});
     CHECK(payload(bytes).bytes() == "AAA");
+}
+
+TEST_CASE("payload: a shared megabyte is written from where the application has it; only its header is copied") {
+    for (const qos q : {qos::at_most_once, qos::at_least_once, qos::exactly_once}) {
+        CAPTURE(q);
+        engine_script s;
+        s.open();
+        const auto bytes = std::make_shared<const std::string>(1024 * 1024, 'x');
+        core::outgoing what;
+        what.message = core::outgoing_message::create_shared("t", *bytes, bytes, q, false);
+        what.qos = q;
+        bool is_done = false;
+        CHECK_FALSE(s.engine.publish(std::move(what), is_done));
+
+        std::array<std::string_view, 8> parts;
+        const std::size_t count = s.engine.out().gather(parts);
+        std::size_t in_place = 0;
+        std::size_t copied = 0;
+        for (const std::string_view part : std::span(parts).first(count)) {
+            const bool is_theirs = part.data() >= bytes->data() && part.data() < bytes->data() + bytes->size();
+            (is_theirs ? in_place : copied) += part.size();
+        }
+        CHECK(in_place == bytes->size());
+        CHECK(copied < 32);
+    }
 }
