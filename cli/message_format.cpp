@@ -18,6 +18,8 @@ template <class... Ts>
 struct overloaded : Ts... {
     using Ts::operator()...;
 };
+template <class... Ts>
+overloaded(Ts...) -> overloaded<Ts...>;  // clang 14 does not deduce it by itself
 
 std::tm local_time(std::time_t seconds) {
     std::tm parts{};

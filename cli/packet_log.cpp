@@ -9,6 +9,8 @@ template <class... Ts>
 struct overloaded : Ts... {
     using Ts::operator()...;
 };
+template <class... Ts>
+overloaded(Ts...) -> overloaded<Ts...>;  // clang 14 does not deduce it by itself
 
 std::string number(packet_id id) { return std::to_string(to_number(id)); }
 std::string number(qos q) { return std::to_string(to_number(q)); }

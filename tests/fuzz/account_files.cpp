@@ -1,37 +1,17 @@
 // Bytes as an ACL file and as a password file: read or refused with a line that says why, and what was read answers.
 #include "auth/acl_file.hpp"
 #include "fuzz/input.hpp"
+#include "fuzz/secret_file.hpp"
 
 #include <martlet/password_file.hpp>
 #include <martlet/topic.hpp>
 
 #include <string>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 using namespace martlet;
 using fuzz::require;
 
 namespace {
-
-// A file in memory that nobody else may read, or password_file would refuse it for that.
-class secret_file {
-public:
-    secret_file() { static_cast<void>(::fchmod(descriptor_, S_IRUSR | S_IWUSR)); }
-    secret_file(const secret_file&) = delete;
-    secret_file& operator=(const secret_file&) = delete;
-    ~secret_file() { ::close(descriptor_); }
-    void write(std::string_view bytes) const {
-        require(::ftruncate(descriptor_, 0) == 0 &&
-                    ::pwrite(descriptor_, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()),
-                "a file can be written");
-    }
-    [[nodiscard]] std::string path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
-
-private:
-    int descriptor_ = ::memfd_create("users", MFD_CLOEXEC);
-};
 
 void read_rights(std::string_view text) {
     std::string why;
@@ -53,7 +33,7 @@ void read_rights(std::string_view text) {
 }
 
 void read_users(std::string_view text) {
-    static const secret_file file;
+    static const fuzz::secret_file file;
     file.write(text);
     password_file users;
     std::string why;

@@ -34,6 +34,23 @@ public:
     /// 0 <= result < bound <= 256.
     [[nodiscard]] std::size_t below(std::size_t bound) noexcept { return byte() % bound; }
     [[nodiscard]] bool coin() noexcept { return (byte() & 1U) != 0; }
+    /// Small ones mostly, of both signs, and some far away.
+    [[nodiscard]] std::int64_t number() noexcept {
+        const auto small = static_cast<std::int64_t>(byte());
+        switch (small >> 6) {
+            case 0: return small;
+            case 1: return -small;
+            case 2: return small << 8 | byte();
+            default: return small << 26;
+        }
+    }
+    /// Fewer than `bound` bytes.
+    [[nodiscard]] std::string_view text(std::size_t bound) noexcept {
+        const std::size_t wanted = below(bound);
+        const std::string_view bytes = rest_.substr(0, wanted);
+        rest_.remove_prefix(bytes.size());
+        return bytes;
+    }
     /// All that has not been read.
     [[nodiscard]] std::string_view rest() const noexcept { return rest_; }
 
