@@ -32,7 +32,7 @@ struct listener_settings {
 
 struct broker_settings {
     std::vector<listener_settings> listeners;
-    broker_options options;
+    broker_options options{.sys_interval = std::chrono::seconds(10)};  // mosquitto's
     accounts_options accounts;
     std::optional<bool> allow_anonymous;  ///< nobody has said: this machine's clients, if there are no passwords
     std::string config_file;

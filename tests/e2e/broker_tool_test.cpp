@@ -129,3 +129,12 @@ TEST_CASE("broker: --once ends with its last client, --exit-after by the clock, 
         CHECK(linted.wait() == 2);
     }
 }
+
+TEST_CASE("broker: $SYS is there from the start, as mosquitto's is") {
+    process broker({tool, "broker", "-p", "0", "--json-ready", "--once"});
+    const auto version =
+        run({tool, "sub", "-p", port_in(broker.out().line()), "-t", "$SYS/broker/version", "-C", "1", "-W", "30"});
+    CHECK(version.status == 0);
+    CHECK(version.out == "martlet\n");
+    CHECK(broker.wait() == 0);
+}
