@@ -218,11 +218,12 @@ std::string to_string(const endpoint& where) {
         // What would be read as something else is escaped, or gets the empty host before it.
         url += where.path.starts_with("//") ? "://" : ":";
         for (const char c : where.path) {
-            switch (c) {
-                case '%': url += "%25"; break;
-                case '?': url += "%3F"; break;
-                case '#': url += "%23"; break;
-                default: url += c;
+            constexpr std::string_view digits = "0123456789ABCDEF";
+            if (c == '%' || c == '?' || c == '#' || is_control(c)) {
+                const auto byte = static_cast<unsigned char>(c);
+                url.append({'%', digits[byte >> 4], digits[byte & 15]});
+            } else {
+                url += c;
             }
         }
         return url;

@@ -104,7 +104,7 @@ TEST_CASE("endpoint: unix paths") {
         CHECK(parsed->port == 0);
         CHECK(to_string(*parsed) == "unix:/run/m.sock");
     }
-    for (const std::string_view text : {"unix:/a%25b", "unix:/what%3F%23", "unix:////twice"}) {
+    for (const std::string_view text : {"unix:/a%25b", "unix:/what%3F%23", "unix:////twice", "unix:/a%0Ab%7F"}) {
         CAPTURE(text);
         CHECK(to_string(*parse_endpoint(text)) == text);
     }
