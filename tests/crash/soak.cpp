@@ -256,12 +256,15 @@ private:
         spawn(receive(who, from));
         while (!is_begun())
             co_await sleep(tick);
-        while (!is_over_) {
+        ++busy_;  // nobody may come back when all are told to leave
+        for (;;) {
             co_await sleep(between(500ms, 8s));
+            if (is_over_) break;
             co_await leave(*who, coin());
             co_await sleep(between(0s, 5s));
             join(who);
         }
+        --busy_;
     }
 
     asio::awaitable<void> pass_by(int number) {
@@ -355,7 +358,7 @@ private:
     std::vector<member_ptr> members_;
     std::uint64_t passers_by_ = 0;
     int subscribed_ = 0;
-    int busy_ = 0;  // publishers and passers-by that are not done
+    int busy_ = 0;  // publishers, regulars and passers-by that are not done
     bool is_over_ = false;
     steady::time_point begin_;
     series memory_;
