@@ -285,9 +285,9 @@ void broker_engine::on_committed(std::uint64_t number, const instant& now) {
 void broker_engine::process_answers() {
     while (!state_.answers->answers.empty()) {
         auto answers = std::exchange(state_.answers->answers, {});
-        for (auto& [id, answer] : answers) {
-            peer* const p = state_.find(id);
-            if (p != nullptr) state_.with_memory(*p, [&] { p->on_answer(std::move(answer)); });
+        for (auto& each : answers) {  // no structured binding: clang 14 does not let a lambda capture one
+            peer* const p = state_.find(each.first);
+            if (p != nullptr) state_.with_memory(*p, [&] { p->on_answer(std::move(each.second)); });
         }
     }
 }

@@ -23,6 +23,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -115,6 +116,18 @@ std::string only_in(const outcome& a, const outcome& b, const std::string& prefi
     return text;
 }
 
+// Topics and payloads of what the client got, however often and at whatever QoS.
+std::set<std::string> messages_of(const outcome& o) {
+    std::set<std::string> messages;
+    for (const std::string& line : o.said) {
+        if (!line.starts_with("PUBLISH ")) continue;
+        const auto payload = line.find(" payload=");
+        const auto topic = line.rfind(' ', payload - 1);
+        messages.insert(line.substr(topic, line.find(' ', payload + 1) - topic));
+    }
+    return messages;
+}
+
 struct figures {
     int seeds = 0;
     std::uint64_t steps = 0;
@@ -178,6 +191,7 @@ private:
 
     // The first difference.
     std::optional<difference> difference_of(stream_maker& made) {
+        has_refused_ = false;
         const bool answers = !made.dice().chance(5);
         const int lives = made.dice().chance(3) ? 1 : 2;
         for (int life = 0; life != lives; ++life) {
@@ -210,7 +224,9 @@ private:
         const outcome theirs = theirs_->say(bytes, packets_max, answers);
         is_open = ours.is_open;
         if (traces_) trace(bytes, what);
-        return compared(what, made, ours, theirs);
+        auto difference = compared(what, made, ours, theirs);
+        has_refused_ = has_refused_ || (!is_open && !what.starts_with("DISCONNECT"));
+        return difference;
     }
     std::optional<difference> compared(const std::string& what, const stream_maker& made, const outcome& ours,
                                        const outcome& theirs) {
@@ -219,8 +235,12 @@ private:
             trace("   theirs: ", theirs);
         }
         if (ours == theirs) return std::nullopt;
-        return difference{std::string(to_string(made.version())), what, only_in(ours, theirs, made.prefix()),
-                          only_in(theirs, ours, made.prefix())};
+        const auto messages = messages_of(ours);
+        const bool is_same =
+            what.find(" legal") != std::string::npos && !messages.empty() && messages == messages_of(theirs);
+        return difference{std::string(to_string(made.version())),
+                          what + (is_same ? ", same messages" : "") + (has_refused_ ? ", after a refused packet" : ""),
+                          only_in(ours, theirs, made.prefix()), only_in(theirs, ours, made.prefix())};
     }
     static void trace(const std::string& bytes, const std::string& what) {
         std::printf("%s:", what.c_str());
@@ -237,6 +257,7 @@ private:
     std::string folder_;
     std::unique_ptr<peer> ours_;
     std::unique_ptr<peer> theirs_;
+    bool has_refused_ = false;  // earlier in this seed a packet ended the connection: sessions may differ since
     figures figures_;
     std::map<difference, std::pair<int, std::uint64_t>> unexplained_;
 };

@@ -36,7 +36,8 @@ stream_maker::stream_maker(std::uint64_t seed)
       version_(std::array{protocol_version::v5, protocol_version::v5, protocol_version::v3_1_1,
                           protocol_version::v3_1}[dice_.below(4)]),
       prefix_("s" + std::to_string(seed) + '/'),
-      client_id_("c" + std::to_string(seed)) {}
+      // No other seed's, if a byte of it is spoilt.
+      client_id_("c" + std::to_string(seed) + '-' + std::to_string(seed * 2'654'435'761U % 9'973)) {}
 
 std::string_view stream_maker::keep(std::string text) { return texts_.emplace_back(std::move(text)); }
 
@@ -48,7 +49,7 @@ std::string stream_maker::topic() {
 std::string stream_maker::filter() {
     constexpr std::array levels{"a"sv, "b"sv, "+"sv, "#"sv, "a/+"sv, "a/#"sv, "+/b"sv, "+/+/c"sv};
     const std::string plain = prefix_ + std::string(levels[dice_.below(levels.size())]);
-    if (dice_.chance(12)) return "$share/g/" + plain;
+    if (dice_.chance(12)) return "$share/" + client_id_ + '/' + plain;
     if (dice_.chance(20)) return prefix_ + "a#";
     return plain;
 }
@@ -141,7 +142,11 @@ packet stream_maker::any_packet() {
         }
         case 8:
             if (dice_.coin()) return dice_.next(version_, role::broker);  // what only a broker may send
-            return dice_.next(version_, role::client);
+            {
+                const packet p = dice_.next(version_, role::client);
+                // Not one with a shared filter that sessions of other seeds have, too.
+                return std::holds_alternative<packets::subscribe>(p) ? packet(subscribe()) : p;
+            }
         case 9:
         case 10:
         case 11:
