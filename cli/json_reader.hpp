@@ -16,7 +16,9 @@ namespace martlet::cli {
 struct json_value {
     using array = std::vector<json_value>;
     using object = std::vector<std::pair<std::string, json_value>>;
-    std::variant<std::nullptr_t, bool, double, std::string, array, object> is = nullptr;
+    std::variant<std::nullptr_t, bool, double, std::string, array, object> is;
+
+    json_value() noexcept {}  // not defaulted: clang 14 would look for it before the class is complete
 
     /// The member of an object, or null.
     [[nodiscard]] const json_value* find(std::string_view key) const noexcept;
