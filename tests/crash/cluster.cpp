@@ -165,11 +165,8 @@ private:
 
 int main(int count, char** arguments) {
     auto options = read_options(count, arguments);
-    const auto number = [&](const char* name, int otherwise) {
-        return options.contains(name) ? std::atoi(options[name].c_str()) : otherwise;
-    };
-    const int kills_wanted = number("--kills", 50);
-    std::mt19937_64 random(static_cast<std::uint64_t>(number("--seed", 1)));
+    const int kills_wanted = number_option(options, "--kills", 50);
+    std::mt19937_64 random(static_cast<std::uint64_t>(number_option(options, "--seed", 1)));
     ::signal(SIGPIPE, SIG_IGN);
 
     std::string folder = (std::filesystem::temp_directory_path() / "martlet-cluster-XXXXXX").string();

@@ -313,9 +313,6 @@ void print(const plan& what, const std::string& whose, const figures& f) {
 
 int main(int count, char** arguments) {
     auto options = read_options(count, arguments);
-    const auto number = [&](const char* name, int otherwise) {
-        return options.contains(name) ? std::atoi(options[name].c_str()) : otherwise;
-    };
     plan what;
     std::istringstream words(options["--party"]);
     for (std::string word; words >> word;)
@@ -324,19 +321,19 @@ int main(int count, char** arguments) {
     what.mosquitto = options["--mosquitto"];
     what.proxy = options["--proxy"];
     what.rule = options["--rule"];
-    what.has_store = number("--store", 0) != 0;
-    what.proxies = number("--proxies", what.proxies);
-    what.faults = number("--faults", what.faults);
-    what.kill_every = milliseconds(number("--kill-every", 0));
-    what.kills_min = number("--kills-min", 0);
-    what.qos = number("--qos", what.qos);
-    what.messages = number("--messages", what.messages);
-    what.rate = number("--rate", what.rate);
-    what.inflight = number("--inflight", what.inflight);
-    what.keep_alive = number("--keep-alive", what.keep_alive);
-    what.patience = std::chrono::seconds(number("--patience", 60));
-    const int first = number("--seed", 1);
-    const int seeds = number("--seeds", 1);
+    what.has_store = number_option(options, "--store", 0) != 0;
+    what.proxies = number_option(options, "--proxies", what.proxies);
+    what.faults = number_option(options, "--faults", what.faults);
+    what.kill_every = milliseconds(number_option(options, "--kill-every", 0));
+    what.kills_min = number_option(options, "--kills-min", 0);
+    what.qos = number_option(options, "--qos", what.qos);
+    what.messages = number_option(options, "--messages", what.messages);
+    what.rate = number_option(options, "--rate", what.rate);
+    what.inflight = number_option(options, "--inflight", what.inflight);
+    what.keep_alive = number_option(options, "--keep-alive", what.keep_alive);
+    what.patience = std::chrono::seconds(number_option(options, "--patience", 60));
+    const int first = number_option(options, "--seed", 1);
+    const int seeds = number_option(options, "--seeds", 1);
     if (what.party.empty() || what.broker.empty() == what.mosquitto.empty()) return 2;
     ::signal(SIGPIPE, SIG_IGN);
 
@@ -354,5 +351,5 @@ int main(int count, char** arguments) {
         if (is_bad && seeds != 1) print(what, "seed=" + std::to_string(seed), got);
     }
     print(what, "seeds=" + std::to_string(seeds) + " bad=" + std::to_string(bad), sum);
-    return bad == 0 || number("--verdict", 1) == 0 ? 0 : 1;
+    return bad == 0 || number_option(options, "--verdict", 1) == 0 ? 0 : 1;
 }

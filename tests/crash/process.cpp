@@ -139,6 +139,11 @@ std::map<std::string, std::string> read_options(int count, char** arguments) {
     return options;
 }
 
+int number_option(const std::map<std::string, std::string>& options, const char* name, int otherwise) {
+    const auto found = options.find(name);
+    return found != options.end() ? std::atoi(found->second.c_str()) : otherwise;
+}
+
 void print_trace(const std::string& folder, std::int64_t n, std::string_view what) {
     std::fprintf(stderr, "message %lld %.*s:\n", static_cast<long long>(n), static_cast<int>(what.size()), what.data());
     for (const char* const party : {"pub", "sub"}) {

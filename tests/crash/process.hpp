@@ -62,6 +62,8 @@ struct ledger_rows {
 
 /// The options of a command line "--name value …".
 [[nodiscard]] std::map<std::string, std::string> read_options(int count, char** arguments);
+/// The value of an option as a number; `otherwise` if it is not given.
+[[nodiscard]] int number_option(const std::map<std::string, std::string>& options, const char* name, int otherwise);
 
 /// What both parties' traces in `folder` say about a message, on standard error.
 void print_trace(const std::string& folder, std::int64_t number, std::string_view what);

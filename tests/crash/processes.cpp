@@ -34,13 +34,10 @@ bool is_sent_again(const std::string& folder, std::int64_t n) {
 
 int main(int count, char** arguments) {
     auto options = read_options(count, arguments);
-    const auto number = [&](const char* name, int otherwise) {
-        return options.contains(name) ? std::atoi(options[name].c_str()) : otherwise;
-    };
-    const int qos = number("--qos", 2);
-    const int kills_wanted = number("--kills", 10);
-    const int broker_kills_wanted = number("--broker-kills", 0);
-    std::mt19937_64 random(static_cast<std::uint64_t>(number("--seed", 1)));
+    const int qos = number_option(options, "--qos", 2);
+    const int kills_wanted = number_option(options, "--kills", 10);
+    const int broker_kills_wanted = number_option(options, "--broker-kills", 0);
+    std::mt19937_64 random(static_cast<std::uint64_t>(number_option(options, "--seed", 1)));
     ::signal(SIGPIPE, SIG_IGN);
 
     std::string folder = (std::filesystem::temp_directory_path() / "martlet-crash-XXXXXX").string();

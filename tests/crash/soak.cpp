@@ -393,15 +393,12 @@ bool report(const plan& what, const figures& f) {
 
 int main(int count, char** arguments) {
     auto options = read_options(count, arguments);
-    const auto number = [&](const char* name, int otherwise) {
-        return options.contains(name) ? std::atoi(options[name].c_str()) : otherwise;
-    };
     plan what;
     what.broker = options["--broker"];
-    what.duration = std::chrono::seconds(number("--seconds", 600));
-    what.rate = number("--rate", what.rate);
-    what.clients = number("--clients", what.clients);
-    what.seed = static_cast<std::uint32_t>(number("--seed", 1));
+    what.duration = std::chrono::seconds(number_option(options, "--seconds", 600));
+    what.rate = number_option(options, "--rate", what.rate);
+    what.clients = number_option(options, "--clients", what.clients);
+    what.seed = static_cast<std::uint32_t>(number_option(options, "--seed", 1));
     if (what.broker.empty() || what.duration.count() < 1) return 2;
     ::signal(SIGPIPE, SIG_IGN);
 
