@@ -149,8 +149,8 @@ bool finish_transport_options(command_line& in, transport_settings& settings, st
     if (tls.psk.empty() && !tls.psk_identity.empty()) return in.fail("--psk-identity is of use with --psk only.");
     if (settings.no_tls && settings.wants_tls) return in.fail("--no-tls contradicts an option that switches TLS on.");
     if (port == tls_port && !settings.no_tls) settings.wants_tls = true;
-    const bool says_tls = !tls.certificate_file.empty() || !tls.crl_file.empty() || !tls.alpn.empty() || !tls.key_log_file.empty() ||
-                          tls.verify != tls_verification::full;
+    const bool says_tls = !tls.certificate_file.empty() || !tls.crl_file.empty() || !tls.alpn.empty() ||
+                          !tls.key_log_file.empty() || tls.verify != tls_verification::full;
     if (says_tls && !settings.wants_tls && in.profile() == profile::native) {
         return in.fail(
             "These options are about TLS, which is not switched on: --tls-use-os-certs or --cafile does it.");

@@ -15,61 +15,61 @@ using boost::system::error_code;
 /// What we could not do. Never sent by a peer. Comments give the operation that may complete with it.
 enum class errc {
     // bad arguments, found before anything is sent
-    topic_invalid = 1,         ///< publish: empty, too long, has a wildcard or is not well-formed UTF-8. MQTT 5 §4.7
-    topic_filter_invalid,      ///< subscribe, unsubscribe: malformed filter or shared filter. MQTT 5 §4.7, 4.8.2
-    client_id_invalid,         ///< connect: not well-formed UTF-8, too long, or empty where the version forbids it
-    string_invalid,            ///< a string is not well-formed UTF-8, contains U+0000 or is over 65,535 bytes
-    property_invalid,          ///< a property's value is outside of its range
-    option_invalid,            ///< an option contradicts another or is outside of its range
-    url_invalid,               ///< an endpoint URL that cannot be understood
+    topic_invalid = 1,     ///< publish: empty, too long, has a wildcard or is not well-formed UTF-8. MQTT 5 §4.7
+    topic_filter_invalid,  ///< subscribe, unsubscribe: malformed filter or shared filter. MQTT 5 §4.7, 4.8.2
+    client_id_invalid,     ///< connect: not well-formed UTF-8, too long, or empty where the version forbids it
+    string_invalid,        ///< a string is not well-formed UTF-8, contains U+0000 or is over 65,535 bytes
+    property_invalid,      ///< a property's value is outside of its range
+    option_invalid,        ///< an option contradicts another or is outside of its range
+    url_invalid,           ///< an endpoint URL that cannot be understood
     // limits
-    packet_too_large,          ///< over the peer's Maximum Packet Size or 268,435,460 bytes. MQTT 5 §3.2.2.3.6
-    queue_full,                ///< the outgoing queue is at its bound and its policy is to refuse
-    qos_not_supported,         ///< above the server's Maximum QoS. MQTT 5 §3.2.2.3.4
-    retain_not_supported,      ///< the server announced Retain Available 0. MQTT 5 §3.2.2.3.5
-    wildcard_not_supported,    ///< the server announced Wildcard Subscription Available 0
+    packet_too_large,        ///< over the peer's Maximum Packet Size or 268,435,460 bytes. MQTT 5 §3.2.2.3.6
+    queue_full,              ///< the outgoing queue is at its bound and its policy is to refuse
+    qos_not_supported,       ///< above the server's Maximum QoS. MQTT 5 §3.2.2.3.4
+    retain_not_supported,    ///< the server announced Retain Available 0. MQTT 5 §3.2.2.3.5
+    wildcard_not_supported,  ///< the server announced Wildcard Subscription Available 0
     subscription_identifier_not_supported,  ///< the server announced Subscription Identifiers Available 0
     shared_subscription_not_supported,      ///< the server announced Shared Subscription Available 0
-    receive_blocked,           ///< received messages that nobody takes hold up an operation that awaits a reply
-    version_not_supported,     ///< the operation needs MQTT 5, which the connection does not speak
-    message_expired,           ///< its Message Expiry Interval passed before it could be sent
+    receive_blocked,        ///< received messages that nobody takes hold up an operation that awaits a reply
+    version_not_supported,  ///< the operation needs MQTT 5, which the connection does not speak
+    message_expired,        ///< its Message Expiry Interval passed before it could be sent
     // life cycle
-    not_running,               ///< the client is not running or was stopped
-    already_running,           ///< async_run is already in progress
-    not_connected,             ///< there is no connection, and the operation does not wait for one
-    subscription_ended,        ///< the subscription was closed or refused
-    session_lost,              ///< the server has no session any more and the operation belonged to it
-    discarded,                 ///< dropped from the outgoing queue by its policy
+    not_running,         ///< the client is not running or was stopped
+    already_running,     ///< async_run is already in progress
+    not_connected,       ///< there is no connection, and the operation does not wait for one
+    subscription_ended,  ///< the subscription was closed or refused
+    session_lost,        ///< the server has no session any more and the operation belonged to it
+    discarded,           ///< dropped from the outgoing queue by its policy
     // time
-    connect_timeout,           ///< no CONNACK within the connect timeout
-    keep_alive_timeout,        ///< the peer was silent for longer than keep-alive allows. MQTT 5 §3.1.2.10
-    operation_timeout,         ///< the deadline of this one operation passed; the client is unharmed
+    connect_timeout,     ///< no CONNACK within the connect timeout
+    keep_alive_timeout,  ///< the peer was silent for longer than keep-alive allows. MQTT 5 §3.1.2.10
+    operation_timeout,   ///< the deadline of this one operation passed; the client is unharmed
     // the peer broke the protocol; the fault's reason code and rule are in the log and in the event
-    malformed_packet,          ///< a packet that cannot be parsed
-    protocol_error,            ///< a packet that is not allowed in this state
-    connection_closed,         ///< the peer closed the connection without saying why
+    malformed_packet,   ///< a packet that cannot be parsed
+    protocol_error,     ///< a packet that is not allowed in this state
+    connection_closed,  ///< the peer closed the connection without saying why
     // storage
-    store_failed,              ///< the store could not commit
-    store_damaged,             ///< the store's content cannot be trusted
+    store_failed,   ///< the store could not commit
+    store_damaged,  ///< the store's content cannot be trusted
     // authentication
-    authentication_failed,     ///< enhanced authentication: the other side's proof is wrong. MQTT 5 §4.12
+    authentication_failed,  ///< enhanced authentication: the other side's proof is wrong. MQTT 5 §4.12
     // TLS; the details, such as names and dates, are in the event's text and in the log
-    tls_options_invalid,       ///< a file that cannot be read, a key that does not fit, an unknown cipher
-    tls_handshake_failed,      ///< no common version or cipher, or the peer does not speak TLS at all
-    tls_peer_refused,          ///< the peer ended the handshake with an alert about our certificate or key
-    tls_failed,                ///< the stream is broken: a record that cannot be decrypted
-    certificate_expired,       ///< of the peer, or of an authority in its chain
-    certificate_not_yet_valid, ///< its first day is yet to come, or our clock is wrong
-    certificate_wrong_host,    ///< it does not name the host that was dialed
-    certificate_untrusted,     ///< its chain does not end in a trusted root
-    certificate_revoked,       ///< it is in the revocation list of its issuer
-    certificate_weak,          ///< its key or signature is too weak
-    certificate_invalid,       ///< anything else that is wrong with it
+    tls_options_invalid,        ///< a file that cannot be read, a key that does not fit, an unknown cipher
+    tls_handshake_failed,       ///< no common version or cipher, or the peer does not speak TLS at all
+    tls_peer_refused,           ///< the peer ended the handshake with an alert about our certificate or key
+    tls_failed,                 ///< the stream is broken: a record that cannot be decrypted
+    certificate_expired,        ///< of the peer, or of an authority in its chain
+    certificate_not_yet_valid,  ///< its first day is yet to come, or our clock is wrong
+    certificate_wrong_host,     ///< it does not name the host that was dialed
+    certificate_untrusted,      ///< its chain does not end in a trusted root
+    certificate_revoked,        ///< it is in the revocation list of its issuer
+    certificate_weak,           ///< its key or signature is too weak
+    certificate_invalid,        ///< anything else that is wrong with it
     // WebSocket and proxies
-    websocket_refused,         ///< the upgrade was refused, or the other side does not speak WebSocket
-    websocket_protocol_error,  ///< a frame that RFC 6455 or MQTT does not allow. MQTT 5 §6
-    proxy_failed,              ///< the proxy did not connect us
-    proxy_refused_credentials, ///< the proxy wants other credentials than ours
+    websocket_refused,          ///< the upgrade was refused, or the other side does not speak WebSocket
+    websocket_protocol_error,   ///< a frame that RFC 6455 or MQTT does not allow. MQTT 5 §6
+    proxy_failed,               ///< the proxy did not connect us
+    proxy_refused_credentials,  ///< the proxy wants other credentials than ours
 };
 
 /// What a peer said: the reason codes of MQTT 5 §2.4. The return codes of 3.1 and 3.1.1 are mapped onto them.

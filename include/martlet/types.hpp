@@ -45,9 +45,9 @@ enum class packet_id : std::uint16_t { none = 0 };
 /// "3.1", "3.1.1" or "5.0".
 [[nodiscard]] constexpr std::string_view to_string(protocol_version version) noexcept {
     switch (version) {
-    case protocol_version::v3_1: return "3.1";
-    case protocol_version::v3_1_1: return "3.1.1";
-    case protocol_version::v5: return "5.0";
+        case protocol_version::v3_1: return "3.1";
+        case protocol_version::v3_1_1: return "3.1.1";
+        case protocol_version::v5: return "5.0";
     }
     return "?";
 }

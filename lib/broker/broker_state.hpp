@@ -52,7 +52,7 @@ struct broker_state {
     core::buffer_pool buffers;
     boost::intrusive_ptr<core::memory_account> memory{new core::memory_account};  ///< of messages
     bool lends_input = false;  ///< what is received now stays where it is until all output has been flushed
-    std::size_t unsent = 0;  ///< bytes of output that transports have not taken
+    std::size_t unsent = 0;    ///< bytes of output that transports have not taken
     deadlines timers;
     subscriptions filters;
     retained kept;

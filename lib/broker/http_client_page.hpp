@@ -5,7 +5,8 @@
 
 namespace martlet::broker_impl {
 
-inline constexpr std::string_view page_client = R"html(<h2 class="client">Try it <span id="link">not connected</span></h2>
+inline constexpr std::string_view page_client =
+    R"html(<h2 class="client">Try it <span id="link">not connected</span></h2>
 <form id="connect"><select id="url" aria-label="listener"></select><input id="user" placeholder="user name" autocomplete="off">
 <input id="password" type="password" placeholder="password" autocomplete="off"><button>Connect</button></form>
 <fieldset id="talk" disabled>

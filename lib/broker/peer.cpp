@@ -16,7 +16,8 @@ namespace {
 
 /// True if the client broke the protocol, and not only went too far or stayed away.
 bool is_violation(const fault& why) noexcept {
-    return !why.rule.empty() || why.reason == reason_code::malformed_packet || why.reason == reason_code::protocol_error;
+    return !why.rule.empty() || why.reason == reason_code::malformed_packet ||
+           why.reason == reason_code::protocol_error;
 }
 
 }  // namespace

@@ -143,8 +143,8 @@ private:
     void mark_dirty_surely() noexcept;
     void settle();
     [[nodiscard]] bool pass_on();
-    [[nodiscard]] bool pass_on_run(std::string_view in, const core::plain_cutter& cutter, const core::plain_packet& first,
-                                   const route& r);
+    [[nodiscard]] bool pass_on_run(std::string_view in, const core::plain_cutter& cutter,
+                                   const core::plain_packet& first, const route& r);
     [[nodiscard]] bool take_row(std::string_view in, const core::plain_cutter& cutter, const core::plain_packet& first,
                                 const route* r);
     [[nodiscard]] std::size_t own_output_max() const noexcept;
@@ -175,7 +175,7 @@ private:
     void* owner_;
     peer_info info_;
     std::unique_ptr<connect_data> connecting_;  // until CONNACK
-    std::unique_ptr<held_up> held_up_;  // null until somebody has to wait for us
+    std::unique_ptr<held_up> held_up_;          // null until somebody has to wait for us
     steady_time breath_until_ = never;
     std::size_t waiting_for_ = 0;  // receivers
     bool resumes_ = false;         // it was paused and has input that was not looked at

@@ -61,7 +61,8 @@ void peer::on_connect(const packets::connect& packet) {
     if (state_->options.authenticator != nullptr) {
         return ask(authentication_step::connect, packet.password, packet.properties.authentication_data.value_or(""));
     }
-    if (!connection.authentication_method().empty()) return refuse(reason_code::bad_authentication_method);  // [MQTT-4.12.0-1]
+    if (!connection.authentication_method().empty())
+        return refuse(reason_code::bad_authentication_method);  // [MQTT-4.12.0-1]
     if (!info_.local && !state_->options.allow_anonymous_remote) {
         return refuse(reason_code::not_authorized, "anonymous clients of other machines are not allowed");
     }
@@ -217,7 +218,8 @@ void peer::grant(const authentication_answer& answer) {
 
     reply.session_present = begun.present;
     if (wanted.lower_expiry_told) reply.properties.session_expiry_interval = wanted.expiry_interval;
-    if (!answer.data.empty() && !connection.authentication_method().empty()) reply.properties.authentication_data = answer.data;
+    if (!answer.data.empty() && !connection.authentication_method().empty())
+        reply.properties.authentication_data = answer.data;
     if (!answer.reason_string.empty()) reply.properties.reason_string = answer.reason_string;
     if (connection.peer().request_response_information && state_->options.response_information) {
         reply.properties.response_information = *state_->options.response_information;

@@ -118,7 +118,7 @@ struct router::publication {
     peer* publisher;
     martlet::qos qos;
     bool retain;
-    bool lost = false;  ///< a receiver could not have its copy for want of memory
+    bool lost = false;            ///< a receiver could not have its copy for want of memory
     std::string_view plain = {};  ///< a plain packet at QoS 1 or 2, all of it, and `message` made of it
     std::size_t id_at = 0;        ///< where its packet id stands
 
@@ -180,7 +180,8 @@ const route* router::known_route(peer& from, std::string_view topic) noexcept {
 }
 
 bool router::goes_the_same_way(const peer& from, const route& r, std::string_view topic) noexcept {
-    if (r.same == 0 || !from.may_publish || topic.front() == '$' || state_->options.authenticator != nullptr) return false;
+    if (r.same == 0 || !from.may_publish || topic.front() == '$' || state_->options.authenticator != nullptr)
+        return false;
     const route* const other = cache_.find(topic);
     return other != nullptr && other->same == r.same && other->generation == r.generation && other->of_clients;
 }

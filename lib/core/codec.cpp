@@ -66,8 +66,8 @@ rule_id flags_rule(packet_type type) noexcept {
 // --- Remaining Length, §2.1.4
 
 // The Remaining Length and the size of the fixed header, `head`. For the rare lengths.
-[[gnu::noinline]] frame_status read_long_remaining_length(std::string_view bytes, protocol_version version, std::size_t& head,
-                                        std::size_t& length) noexcept {
+[[gnu::noinline]] frame_status read_long_remaining_length(std::string_view bytes, protocol_version version,
+                                                          std::size_t& head, std::size_t& length) noexcept {
     length = 0;
     for (head = 1; head < 5;) {
         if (head == bytes.size()) return frame_status::incomplete;

@@ -58,9 +58,9 @@ bool connection::next_event(event& out) {
         fault why;
         switch (input_.next(first ? protocol_version::v3_1_1 : version_,
                             first ? limits_.first_packet_size_max : limits_.packet_size_max, in, why)) {
-        case frame_status::incomplete: return false;
-        case frame_status::faulty: return fail(why, out);
-        case frame_status::complete: break;
+            case frame_status::incomplete: return false;
+            case frame_status::faulty: return fail(why, out);
+            case frame_status::complete: break;
         }
         ++counters_.packets_received;
         if (on_packet(in, out)) return true;
@@ -70,26 +70,26 @@ bool connection::next_event(event& out) {
 bool connection::on_packet(const frame& in, event& out) {
     if (state_ != connection_state::open) return on_other(in, out);
     switch (in.type) {
-    case packet_type::publish: return on_publish(in, out);
-    case packet_type::puback:
-    case packet_type::pubrec:
-    case packet_type::pubrel:
-    case packet_type::pubcomp: {
-        packets::puback ack;  // all four have the same fields
-        if (const fault why = decode_ack(in, version_, role_, ack)) return fail(why, out);
-        switch (in.type) {
-        case packet_type::puback: return on_puback(ack, out);
-        case packet_type::pubrec: return on_pubrec(ack, out);
-        case packet_type::pubrel: return on_pubrel(ack.id);
-        default: return on_pubcomp(ack, out);
+        case packet_type::publish: return on_publish(in, out);
+        case packet_type::puback:
+        case packet_type::pubrec:
+        case packet_type::pubrel:
+        case packet_type::pubcomp: {
+            packets::puback ack;  // all four have the same fields
+            if (const fault why = decode_ack(in, version_, role_, ack)) return fail(why, out);
+            switch (in.type) {
+                case packet_type::puback: return on_puback(ack, out);
+                case packet_type::pubrec: return on_pubrec(ack, out);
+                case packet_type::pubrel: return on_pubrel(ack.id);
+                default: return on_pubcomp(ack, out);
+            }
         }
-    }
-    case packet_type::pingreq:
-        if (role_ != role::broker || !in.body.empty()) break;
-        write(packets::pingresp{});
-        out.kind = event_kind::ping_received;
-        return true;
-    default: break;
+        case packet_type::pingreq:
+            if (role_ != role::broker || !in.body.empty()) break;
+            write(packets::pingresp{});
+            out.kind = event_kind::ping_received;
+            return true;
+        default: break;
     }
     return on_other(in, out);
 }
@@ -118,21 +118,21 @@ bool connection::on_other(const frame& in, event& out) {
         return fail(why, out);
     }
     switch (in.type) {
-    case packet_type::connect: return on_connect(in, out);
-    case packet_type::connack: return on_connack(out);
-    case packet_type::subscribe: out.kind = event_kind::subscribe_received; return true;
-    case packet_type::unsubscribe: out.kind = event_kind::unsubscribe_received; return true;
-    case packet_type::suback: return on_suback(out);
-    case packet_type::unsuback: return on_unsuback(out);
-    case packet_type::pingresp:
-        if (ping_sent_ == never) return false;  // not asked for: harmless
-        out.kind = event_kind::pong_received;
-        out.elapsed = present_->steady - ping_sent_;
-        ping_sent_ = never;
-        return true;
-    case packet_type::disconnect: return on_disconnect(out);
-    case packet_type::auth: return on_auth(out);
-    default: return fail({reason_code::protocol_error, "MQTT-2.1.2", "a packet that must not flow this way"}, out);
+        case packet_type::connect: return on_connect(in, out);
+        case packet_type::connack: return on_connack(out);
+        case packet_type::subscribe: out.kind = event_kind::subscribe_received; return true;
+        case packet_type::unsubscribe: out.kind = event_kind::unsubscribe_received; return true;
+        case packet_type::suback: return on_suback(out);
+        case packet_type::unsuback: return on_unsuback(out);
+        case packet_type::pingresp:
+            if (ping_sent_ == never) return false;  // not asked for: harmless
+            out.kind = event_kind::pong_received;
+            out.elapsed = present_->steady - ping_sent_;
+            ping_sent_ = never;
+            return true;
+        case packet_type::disconnect: return on_disconnect(out);
+        case packet_type::auth: return on_auth(out);
+        default: return fail({reason_code::protocol_error, "MQTT-2.1.2", "a packet that must not flow this way"}, out);
     }
 }
 
@@ -207,10 +207,10 @@ steady_time connection::ping_deadline() const noexcept {
 steady_time connection::next_deadline() const noexcept {
     using namespace std::chrono;
     switch (state_) {
-    case connection_state::idle: return role_ == role::broker ? started_ + limits_.handshake_timeout : never;
-    case connection_state::connecting: return started_ + limits_.handshake_timeout;
-    case connection_state::closing: return never;
-    case connection_state::open: break;
+        case connection_state::idle: return role_ == role::broker ? started_ + limits_.handshake_timeout : never;
+        case connection_state::connecting: return started_ + limits_.handshake_timeout;
+        case connection_state::closing: return never;
+        case connection_state::open: break;
     }
     if (role_ == role::client) return ping_deadline();
     if (keep_alive_ == 0 || !reading_) return never;

@@ -370,20 +370,20 @@ void connection::on_committed() {
 
 void connection::let_go(held_kind kind, packet_id id, reason_code reason) {
     switch (kind) {
-    case held_kind::publish:
-        // By now the exchange may have ended, or the id may stand for another one: only an unsent PUBLISH goes out.
-        if (inflight_entry* const entry = session_->sent.find(id);
-            entry != nullptr && entry->what.message != nullptr && entry->here) {
-            write_publish(entry->what, entry->id, entry->sent);
-            entry->sent = true;
-        }
-        return;
-    case held_kind::puback: return write_ack(packet_type::puback, id, reason);
-    case held_kind::pubrec: return write_ack(packet_type::pubrec, id, reason);
-    case held_kind::pubrel: return write_ack(packet_type::pubrel, id, reason);
-    case held_kind::pubcomp: return write_ack(packet_type::pubcomp, id, reason);
-    case held_kind::connack:
-    case held_kind::bytes: return;  // see below
+        case held_kind::publish:
+            // By now the exchange may have ended, or the id may stand for another one: only an unsent PUBLISH goes out.
+            if (inflight_entry* const entry = session_->sent.find(id);
+                entry != nullptr && entry->what.message != nullptr && entry->here) {
+                write_publish(entry->what, entry->id, entry->sent);
+                entry->sent = true;
+            }
+            return;
+        case held_kind::puback: return write_ack(packet_type::puback, id, reason);
+        case held_kind::pubrec: return write_ack(packet_type::pubrec, id, reason);
+        case held_kind::pubrel: return write_ack(packet_type::pubrel, id, reason);
+        case held_kind::pubcomp: return write_ack(packet_type::pubcomp, id, reason);
+        case held_kind::connack:
+        case held_kind::bytes: return;  // see below
     }
 }
 

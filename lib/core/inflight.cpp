@@ -39,7 +39,8 @@ void inflight::grow() {
     old.swap(slots_);
     mask_ = static_cast<std::uint32_t>(slots_.size() - 1);
     list_ends old_ends[3] = {ends_[0], ends_[1], ends_[2]};
-    for (list_ends& ends : ends_) ends = {};
+    for (list_ends& ends : ends_)
+        ends = {};
     for (const list_ends& ends : old_ends) {  // in list order, so that the order survives
         for (std::uint32_t slot = ends.head; slot != none;) {
             inflight_entry& from = old[slot];

@@ -1,6 +1,6 @@
-#include <martlet/core/outgoing_message.hpp>
-
 #include "core/wire.hpp"
+
+#include <martlet/core/outgoing_message.hpp>
 
 #include <array>
 #include <cassert>
@@ -41,7 +41,8 @@ public:
     ~block_cache() {
         is_over() = true;
         for (block* first : free_) {
-            while (first != nullptr) ::operator delete(std::exchange(first, first->next));
+            while (first != nullptr)
+                ::operator delete(std::exchange(first, first->next));
         }
     }
 
@@ -96,9 +97,7 @@ void outgoing_message::charge(const message_ref& message, boost::intrusive_ptr<m
 
 namespace {
 
-std::size_t section_size(const message_properties& properties) noexcept {
-    return encoded_size(properties, false);
-}
+std::size_t section_size(const message_properties& properties) noexcept { return encoded_size(properties, false); }
 
 }  // namespace
 
@@ -133,9 +132,8 @@ message_ref outgoing_message::create(std::string_view topic, std::string_view pa
 }
 
 message_ref outgoing_message::create_shared(std::string_view topic, std::string_view payload,
-                                            std::shared_ptr<const void> owner_of_payload, martlet::qos qos,
-                                            bool retain, const message_properties& properties,
-                                            std::optional<unix_time> expires_at) {
+                                            std::shared_ptr<const void> owner_of_payload, martlet::qos qos, bool retain,
+                                            const message_properties& properties, std::optional<unix_time> expires_at) {
     message_ref owner = create(topic, {}, qos, retain, properties, expires_at);
     auto* const made = const_cast<outgoing_message*>(owner.get());  // not shared with anybody yet
     made->payload_ = payload;

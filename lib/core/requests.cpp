@@ -92,7 +92,8 @@ bool connection::on_unsuback(event& out) {
 void connection::suback(packet_id id, std::span<const reason_code> reasons, const ack_properties& properties) {
     if (state_ != connection_state::open) return;
     packets::suback answer{id, {reasons.begin(), reasons.end()}, properties};
-    for (reason_code& reason : answer.reasons) reason = reason_for(sets::suback, reason);
+    for (reason_code& reason : answer.reasons)
+        reason = reason_for(sets::suback, reason);
     packet p = std::move(answer);
     if (!strip_to_fit(p)) {
         return close_with({reason_code::packet_too_large, "MQTT-3.1.2-24", "SUBACK is larger than the client takes"});
@@ -103,7 +104,8 @@ void connection::suback(packet_id id, std::span<const reason_code> reasons, cons
 void connection::unsuback(packet_id id, std::span<const reason_code> reasons, const ack_properties& properties) {
     if (state_ != connection_state::open) return;
     packets::unsuback answer{id, {reasons.begin(), reasons.end()}, properties};
-    for (reason_code& reason : answer.reasons) reason = reason_for(sets::unsuback, reason);
+    for (reason_code& reason : answer.reasons)
+        reason = reason_for(sets::unsuback, reason);
     packet p = std::move(answer);
     if (!strip_to_fit(p)) {
         return close_with({reason_code::packet_too_large, "MQTT-3.1.2-24", "UNSUBACK is larger than the client takes"});

@@ -85,8 +85,7 @@ void session::replace(queued& waiting, outgoing what) {
     index(waiting);
     if (!journal_->on()) return;
     if (is_stored) {
-        journal_->record(
-            outgoing_row{key_, waiting.order, outgoing_state::queued, packet_id::none, waiting.what, 0});
+        journal_->record(outgoing_row{key_, waiting.order, outgoing_state::queued, packet_id::none, waiting.what, 0});
     } else if (was_stored) {
         journal_->record(erase_outgoing{key_, waiting.order});
     }
@@ -118,7 +117,8 @@ std::vector<outgoing> session::take_qos_0() {
 std::vector<outgoing> session::take_queue() {
     std::vector<outgoing> taken;
     taken.reserve(queue_.size());
-    for (queued& waiting : queue_) taken.push_back(std::move(waiting.what));
+    for (queued& waiting : queue_)
+        taken.push_back(std::move(waiting.what));
     by_topic_.reset();
     queue_.clear();
     queue_bytes_ = queued_qos_0_ = 0;
@@ -134,7 +134,8 @@ void session::drop_front(error_code why) {
 }
 
 void session::drop_expired(unix_time now) {
-    while (!queue_.empty() && queue_.front().what.message->expired(now)) drop_front(errc::message_expired);
+    while (!queue_.empty() && queue_.front().what.message->expired(now))
+        drop_front(errc::message_expired);
 }
 
 std::size_t session::drop_queued(const std::function<bool(std::string_view)>& is_unwanted) {
@@ -166,8 +167,8 @@ inflight_entry* session::start(outgoing what, std::uint64_t order) {
     entry->order = order;
     entry->change_number = 0;
     if (journal_->on()) {
-        entry->change_number = journal_->record(
-            outgoing_row{key_, order, outgoing_state::in_flight, entry->id, entry->what, 0});
+        entry->change_number =
+            journal_->record(outgoing_row{key_, order, outgoing_state::in_flight, entry->id, entry->what, 0});
     }
     return entry;
 }
@@ -188,8 +189,8 @@ void session::release(inflight_entry& entry) {
     journal_->reserve();
     sent.to_released(entry);
     if (!journal_->on()) return;
-    entry.change_number = journal_->record(outgoing_row{key_, entry.order, outgoing_state::released, entry.id,
-                                                        entry.what, next_released_order_++});
+    entry.change_number = journal_->record(
+        outgoing_row{key_, entry.order, outgoing_state::released, entry.id, entry.what, next_released_order_++});
 }
 
 void session::finish(inflight_entry& entry) {
@@ -208,9 +209,11 @@ inflight_entry* session::start_request(inflight_state state, token who, std::uin
 // ---- life cycle
 
 void session::on_closed() noexcept {
-    while (inflight_entry* const request = sent.first(inflight::list::requests)) sent.release(*request);
+    while (inflight_entry* const request = sent.first(inflight::list::requests))
+        sent.release(*request);
     for (const auto which : {inflight::list::publishes, inflight::list::releases}) {
-        for (auto* entry = sent.first(which); entry != nullptr; entry = sent.next(*entry)) entry->here = false;
+        for (auto* entry = sent.first(which); entry != nullptr; entry = sent.next(*entry))
+            entry->here = false;
     }
     received.on_closed();
 }
@@ -233,23 +236,27 @@ void session::on_peer_lost_session() {
         queue_.push_front(std::move(*it));
     }
     if (journal_->on()) {
-        for (const packet_id id : received.awaiting_pubrel()) journal_->record(erase_received{key_, id});
+        for (const packet_id id : received.awaiting_pubrel())
+            journal_->record(erase_received{key_, id});
     }
     received.clear();
     received.set_epoch(received.epoch() + 1);
 }
 
 void session::clear() {
-    while (!queue_.empty()) drop_front(errc::session_lost);
+    while (!queue_.empty())
+        drop_front(errc::session_lost);
     for (const auto which : {inflight::list::publishes, inflight::list::releases}) {
         while (inflight_entry* const entry = sent.first(which)) {
             if (entry->what.who != 0) complete({entry->what.who, errc::session_lost, reason_code::success});
             finish(*entry);
         }
     }
-    while (inflight_entry* const request = sent.first(inflight::list::requests)) sent.release(*request);
+    while (inflight_entry* const request = sent.first(inflight::list::requests))
+        sent.release(*request);
     if (journal_->on()) {
-        for (const packet_id id : received.awaiting_pubrel()) journal_->record(erase_received{key_, id});
+        for (const packet_id id : received.awaiting_pubrel())
+            journal_->record(erase_received{key_, id});
     }
     received.clear();
 }
@@ -269,7 +276,8 @@ session_snapshot session::snapshot() const {
         if (waiting.what.qos == qos::at_most_once) continue;
         rows.outgoing.push_back({key_, waiting.order, outgoing_state::queued, packet_id::none, waiting.what, 0});
     }
-    for (const packet_id id : received.awaiting_pubrel()) rows.received.push_back({key_, id});
+    for (const packet_id id : received.awaiting_pubrel())
+        rows.received.push_back({key_, id});
     return rows;
 }
 
@@ -299,9 +307,9 @@ bool session::restore(session_snapshot rows) {
             continue;
         }
         inflight_entry* const entry =
-            sent.restore(row.id, released                                ? inflight_state::awaiting_pubcomp
+            sent.restore(row.id, released                             ? inflight_state::awaiting_pubcomp
                                  : row.what.qos == qos::at_least_once ? inflight_state::awaiting_puback
-                                                                         : inflight_state::awaiting_pubrec);
+                                                                      : inflight_state::awaiting_pubrec);
         if (entry == nullptr) return undo();
         entry->what = std::move(row.what);
         entry->order = row.order;

@@ -269,7 +269,7 @@ void driver::finish_sending() {
     if (input_over_) finish_later({});
 }
 
-std::size_t driver::unwritten() const noexcept { 
+std::size_t driver::unwritten() const noexcept {
     if (output_) return output_->size();
     return end_ ? end_->rest.size() - end_->rest_written : 0;
 }

@@ -143,8 +143,8 @@ private:
     driver_owner* owner_;
     driver_options options_;
     std::unique_ptr<graceful_end> end_;  // from close_after_flush() on
-    error_code error_;        // for on_closed(), when it is posted
-    error_code write_error_;  // writing has failed; reading goes on until it would block
+    error_code error_;                   // for on_closed(), when it is posted
+    error_code write_error_;             // writing has failed; reading goes on until it would block
     state state_ = state::idle;
     direction read_blocked_on_ = direction::read;
     direction write_blocked_on_ = direction::write;

@@ -1,15 +1,15 @@
 // From options to a context of OpenSSL: certificates, keys, trust, versions, ciphers, ALPN, pre-shared keys.
 #include "net/tls_context.hpp"
 
-#include <fcntl.h>
 #include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
 #include <utility>
 
 namespace martlet::net {

@@ -94,7 +94,8 @@ private:
         const auto found =
             std::find_if(connections_.begin(), connections_.end(), [&](auto& p) { return p.get() == &c; });
         const auto number = static_cast<std::uint32_t>(found - connections_.begin()) + 1;
-        const std::uint32_t events = (is_full_ ? 0U : std::uint32_t{EPOLLIN}) | (c.wants_write ? std::uint32_t{EPOLLOUT} : 0);
+        const std::uint32_t events =
+            (is_full_ ? 0U : std::uint32_t{EPOLLIN}) | (c.wants_write ? std::uint32_t{EPOLLOUT} : 0);
         watch(epoll_, c.link.fd(), events, number, EPOLL_CTL_MOD);
     }
 

@@ -37,7 +37,7 @@ TEST_CASE("usage: one clear line, and exit code 1") {
     CHECK(complaint({"pub", "-t", "\xff", "-m", "x"}) == "Error: Malformed UTF-8 in -t argument.");
     CHECK(complaint({"pub", "-t", "a"}) == "Error: Both topic and message must be supplied.");
     CHECK(complaint({"pub", "--retian"}) == "Error: Unknown option '--retian'. Did you mean --retain?");
-    CHECK(complaint({"pub", "-t", "a", "-m", "x", "--tls-engine", "e"}) == 
+    CHECK(complaint({"pub", "-t", "a", "-m", "x", "--tls-engine", "e"}) ==
           "Error: --tls-engine is not supported: OpenSSL has replaced engines by providers.");
     CHECK(complaint({"sub"}) == "Error: You must specify a topic to subscribe to (-t) or unsubscribe from (-U).");
     CHECK(complaint({"sub", "-t", "a", "-F", "%Z"}) == "Error: Invalid format specifier 'Z'.");

@@ -19,51 +19,52 @@ void end::end_connection() {
 }
 
 void end::take_events() {
-    while (connection && connection->next_event(event_)) on_event(event_);
+    while (connection && connection->next_event(event_))
+        on_event(event_);
 }
 
 void end::on_event(core::event& e) {
     using core::event_kind;
     events.push_back(e.kind);
     switch (e.kind) {
-    case event_kind::connect_received: {
-        const auto& connect = std::get<packets::connect>(e.other);
-        const bool present = !connect.clean_start && session_known;
-        if (!present) session->clear();
-        session_known = true;
-        connection->accept(*session, {present, reason_code::success, {}});
-        break;
-    }
-    case event_kind::connected:
-    case event_kind::refused: connack = std::get<packets::connack>(e.other); break;
-    case event_kind::message_received:
-        messages.push_back({std::string(e.message.topic), std::string(e.message.payload), e.message.qos, e.message.dup,
-                            e.message.retain, e.message.id, e.number});
-        if (acknowledge_at_once) connection->acknowledge(e.number);
-        break;
-    case event_kind::publish_done: publishes_done.push_back({e.who, e.reason, e.error}); break;
-    case event_kind::subscribe_received: {
-        const auto& subscribe = std::get<packets::subscribe>(e.other);
-        std::vector<reason_code> reasons;
-        for (const auto& wanted : subscribe.subscriptions) {
-            reasons.push_back(static_cast<reason_code>(to_number(wanted.qos)));
+        case event_kind::connect_received: {
+            const auto& connect = std::get<packets::connect>(e.other);
+            const bool present = !connect.clean_start && session_known;
+            if (!present) session->clear();
+            session_known = true;
+            connection->accept(*session, {present, reason_code::success, {}});
+            break;
         }
-        connection->suback(subscribe.id, reasons);
-        break;
-    }
-    case event_kind::unsubscribe_received: {
-        const auto& unsubscribe = std::get<packets::unsubscribe>(e.other);
-        const std::vector<reason_code> reasons(unsubscribe.filters.size(), reason_code::success);
-        connection->unsuback(unsubscribe.id, reasons);
-        break;
-    }
-    case event_kind::subscribe_done: subscribe_reasons = std::get<packets::suback>(e.other).reasons; break;
-    case event_kind::disconnect_received: disconnect_reason = e.reason; break;
-    case event_kind::failed:
-        faults.push_back(e.why);
-        last_error = e.error;
-        break;
-    default: break;
+        case event_kind::connected:
+        case event_kind::refused: connack = std::get<packets::connack>(e.other); break;
+        case event_kind::message_received:
+            messages.push_back({std::string(e.message.topic), std::string(e.message.payload), e.message.qos,
+                                e.message.dup, e.message.retain, e.message.id, e.number});
+            if (acknowledge_at_once) connection->acknowledge(e.number);
+            break;
+        case event_kind::publish_done: publishes_done.push_back({e.who, e.reason, e.error}); break;
+        case event_kind::subscribe_received: {
+            const auto& subscribe = std::get<packets::subscribe>(e.other);
+            std::vector<reason_code> reasons;
+            for (const auto& wanted : subscribe.subscriptions) {
+                reasons.push_back(static_cast<reason_code>(to_number(wanted.qos)));
+            }
+            connection->suback(subscribe.id, reasons);
+            break;
+        }
+        case event_kind::unsubscribe_received: {
+            const auto& unsubscribe = std::get<packets::unsubscribe>(e.other);
+            const std::vector<reason_code> reasons(unsubscribe.filters.size(), reason_code::success);
+            connection->unsuback(unsubscribe.id, reasons);
+            break;
+        }
+        case event_kind::subscribe_done: subscribe_reasons = std::get<packets::suback>(e.other).reasons; break;
+        case event_kind::disconnect_received: disconnect_reason = e.reason; break;
+        case event_kind::failed:
+            faults.push_back(e.why);
+            last_error = e.error;
+            break;
+        default: break;
     }
 }
 
@@ -101,7 +102,8 @@ bool pair::move(end& from, end& to) {
     std::string bytes;
     std::string_view views[8];
     const std::size_t count = out.gather(views);
-    for (std::size_t i = 0; i != count; ++i) bytes += views[i];
+    for (std::size_t i = 0; i != count; ++i)
+        bytes += views[i];
     std::size_t n = bytes.size();
     if (chunk != 0) n = std::min(n, chunk);
     const bool breaks = n > cut_after - std::min(cut_after, moved_);
@@ -131,7 +133,8 @@ void pair::run() {
             moving = true;
         }
         if (!linked_) break;
-        for (end* e : {&client, &broker}) e->take_events();
+        for (end* e : {&client, &broker})
+            e->take_events();
         if (!moving && (client.connection->is_closing() || broker.connection->is_closing())) cut();
     }
 }

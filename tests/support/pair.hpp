@@ -47,7 +47,7 @@ public:
     std::optional<core::connection> connection;
 
     bool acknowledge_at_once = true;
-    bool session_known = false;  ///< broker: what Session Present says after CONNECT without Clean Start
+    bool session_known = false;              ///< broker: what Session Present says after CONNECT without Clean Start
     std::vector<received_message> messages;  ///< handed over, in order
     std::vector<done> publishes_done;
     std::vector<core::event_kind> events;
@@ -83,7 +83,7 @@ public:
 
     bool clean_start = true;
     std::uint16_t keep_alive = 60;
-    std::size_t chunk = 0;        ///< bytes moved at a time; 0: all
+    std::size_t chunk = 0;                    ///< bytes moved at a time; 0: all
     std::size_t cut_after = ~std::size_t{0};  ///< the link breaks after so many bytes (both directions together)
     bool commit_by_hand = false;
     std::uint32_t session_expiry_interval = 3600;
@@ -100,8 +100,8 @@ public:
     [[nodiscard]] std::size_t bytes_moved() const noexcept { return moved_; }
 
     /// Client's or broker's message.
-    core::send_result publish(end& from, std::string_view topic, std::string_view payload, qos q,
-                              core::token who = 0, bool retain = false);
+    core::send_result publish(end& from, std::string_view topic, std::string_view payload, qos q, core::token who = 0,
+                              bool retain = false);
 
 private:
     bool move(end& from, end& to);

@@ -20,8 +20,8 @@ enum class session_key : std::uint64_t {};
 struct session_row {
     session_key session{};
     std::string client_id;
-    std::uint32_t expiry_interval = 0;          ///< seconds; 0xFFFFFFFF: never
-    std::optional<unix_time> expires_at;        ///< absent while connected or without end
+    std::uint32_t expiry_interval = 0;    ///< seconds; 0xFFFFFFFF: never
+    std::optional<unix_time> expires_at;  ///< absent while connected or without end
     protocol_version version = protocol_version::v5;
     /// Client: how often the server has lost the session. A row with another epoch than the one that is stored erases
     /// the received_rows of the session.
@@ -75,16 +75,34 @@ struct will_row {
     std::uint32_t delay_interval = 0;  ///< seconds
 };
 
-struct erase_session { session_key session{}; };  ///< with all of its rows
-struct erase_subscription { session_key session{}; std::string filter; };
-struct erase_outgoing { session_key session{}; std::uint64_t order = 0; };
-struct erase_received { session_key session{}; packet_id id = packet_id::none; };
-struct erase_will { session_key session{}; };
-struct erase_enqueued { std::uint64_t id = 0; };  ///< see store::read_enqueued()
+/// With all of its rows.
+struct erase_session {
+    session_key session{};
+};
+struct erase_subscription {
+    session_key session{};
+    std::string filter;
+};
+struct erase_outgoing {
+    session_key session{};
+    std::uint64_t order = 0;
+};
+struct erase_received {
+    session_key session{};
+    packet_id id = packet_id::none;
+};
+struct erase_will {
+    session_key session{};
+};
+/// See store::read_enqueued().
+struct erase_enqueued {
+    std::uint64_t id = 0;
+};
 
 /// One row to put (insert or replace) or to erase.
-using change = std::variant<session_row, subscription_row, outgoing_row, received_row, retained_row, will_row,
-                            erase_session, erase_subscription, erase_outgoing, erase_received, erase_will, erase_enqueued>;
+using change =
+    std::variant<session_row, subscription_row, outgoing_row, received_row, retained_row, will_row, erase_session,
+                 erase_subscription, erase_outgoing, erase_received, erase_will, erase_enqueued>;
 
 /// Rows in the order in which they must be applied; `number` is what on_committed() is called with when all are stored.
 struct change_batch {

@@ -31,20 +31,21 @@ namespace martlet::core {
 
 /// Our own limits: what we announce and hold the peer to.
 struct connection_limits {
-    std::uint32_t packet_size_max = 268'435'460;          ///< bytes; above: 0x95. Announced in MQTT 5 if lower
-    std::uint32_t first_packet_size_max = 64 * 1024;      ///< broker: bytes of the CONNECT
-    std::uint16_t receive_maximum = 65'535;               ///< QoS 1 and 2 messages of the peer that may be open
-    std::uint16_t topic_alias_maximum = 0;                ///< aliases accepted from the peer
-    std::uint16_t topic_alias_maximum_out = 0;            ///< aliases used towards the peer, at most
-    std::uint16_t inflight_max = 65'535;                  ///< our QoS 1 and 2 messages that may be open, at most
-    std::uint16_t topic_levels_max = 200;                 ///< of a topic name or filter received; above: fault
-    std::chrono::milliseconds handshake_timeout{10'000};  ///< broker: until CONNECT; client: until CONNACK
+    std::uint32_t packet_size_max = 268'435'460;            ///< bytes; above: 0x95. Announced in MQTT 5 if lower
+    std::uint32_t first_packet_size_max = 64 * 1024;        ///< broker: bytes of the CONNECT
+    std::uint16_t receive_maximum = 65'535;                 ///< QoS 1 and 2 messages of the peer that may be open
+    std::uint16_t topic_alias_maximum = 0;                  ///< aliases accepted from the peer
+    std::uint16_t topic_alias_maximum_out = 0;              ///< aliases used towards the peer, at most
+    std::uint16_t inflight_max = 65'535;                    ///< our QoS 1 and 2 messages that may be open, at most
+    std::uint16_t topic_levels_max = 200;                   ///< of a topic name or filter received; above: fault
+    std::chrono::milliseconds handshake_timeout{10'000};    ///< broker: until CONNECT; client: until CONNACK
     martlet::qos maximum_qos = martlet::qos::exactly_once;  ///< broker: announced as Maximum QoS
     bool retain_available = true;                           ///< broker
     bool wildcard_subscription_available = true;            ///< broker
     bool subscription_identifier_available = true;          ///< broker
     bool shared_subscription_available = true;              ///< broker
-    std::uint16_t keep_alive_max = 0;  ///< broker, MQTT 5: Server Keep Alive if the client's is 0 or higher; 0: no limit
+    /// Broker, MQTT 5: Server Keep Alive if the client's is 0 or higher; 0: no limit.
+    std::uint16_t keep_alive_max = 0;
 };
 
 /// What the peer allows us, from its CONNECT or CONNACK, with the defaults of its version.
@@ -85,8 +86,8 @@ enum class event_kind : std::uint8_t {
 /// it are valid until the next call of next_event(), keep_rest() or receive().
 struct event {
     event_kind kind{};
-    packets::publish message;     ///< topic aliases are resolved
-    std::string_view packet;      ///< message_received: the whole packet as it came
+    packets::publish message;  ///< topic aliases are resolved
+    std::string_view packet;   ///< message_received: the whole packet as it came
     receipt number = 0;
     token who = 0;
     reason_code reason = reason_code::success;
@@ -118,7 +119,10 @@ public:
     // -- input
 
     /// New bytes from the peer; they must stay valid until keep_rest(). Then take the events.
-    void receive(std::string_view bytes) noexcept { input_.offer(bytes); last_received_ = present_->steady; }
+    void receive(std::string_view bytes) noexcept {
+        input_.offer(bytes);
+        last_received_ = present_->steady;
+    }
     /// Ends the turn: keeps what was not taken, so that the bytes passed to receive() may go away.
     void keep_rest() { input_.keep_rest(); }
     /// Forgets what was not taken; the bytes passed to receive() may go away.
@@ -209,7 +213,8 @@ public:
     }
     /// QoS 1 or 2, as it came: the same, but for the packet id, which stands at `id_at`; `message` is the packet's. False:
     /// nothing was done, it has to wait or be stored, and send() knows how.
-    [[nodiscard]] bool send_as_it_came(const message_ref& message, std::string_view packet, std::size_t id_at, martlet::qos q);
+    [[nodiscard]] bool send_as_it_came(const message_ref& message, std::string_view packet, std::size_t id_at,
+                                       martlet::qos q);
     /// The same as forward() for a run of `count`. With `lend` a long one is only referred to: see output::lend().
     void forward(std::string_view packets, std::size_t count, bool lend) {
         if (lend && packets.size() >= output::share_size_min) {
@@ -264,7 +269,7 @@ public:
 
     struct counters {
         std::uint64_t packets_received = 0;
-        std::uint64_t packets_sent = 0;      ///< without PUBLISH at QoS 0
+        std::uint64_t packets_sent = 0;  ///< without PUBLISH at QoS 0
         std::uint64_t messages_received = 0;
         std::uint64_t messages_sent = 0;
         std::uint64_t messages_dropped = 0;  ///< QoS 0 that could not be sent; too large
@@ -344,8 +349,8 @@ private:
     steady_time last_sent_{};
     steady_time ping_sent_ = never;
     steady_time started_{};
-    std::size_t used_here_ = 0;                     // entries of the session with a place in this connection's quota
-    packet_id resend_next_ = packet_id::none;       // the next PUBLISH to send again, when the quota has room
+    std::size_t used_here_ = 0;                // entries of the session with a place in this connection's quota
+    packet_id resend_next_ = packet_id::none;  // the next PUBLISH to send again, when the quota has room
     std::uint32_t session_expiry_interval_ = 0;
     std::uint16_t keep_alive_ = 0;
     role role_;

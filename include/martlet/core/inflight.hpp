@@ -34,10 +34,10 @@ struct inflight_entry {
     std::uint32_t count = 0;          ///< (UN)SUBSCRIBE: number of filters
     packet_id id = packet_id::none;
     inflight_state state = inflight_state::free;
-    bool sent = false;                ///< the PUBLISH was handed to an output before: a re-send has DUP
-    bool here = false;                ///< PUBLISH or PUBREL was sent on the present connection: takes a place of its quota
+    bool sent = false;  ///< the PUBLISH was handed to an output before: a re-send has DUP
+    bool here = false;  ///< PUBLISH or PUBREL was sent on the present connection: takes a place of its quota
     reason_code reason = reason_code::success;  ///< of the PUBREC that came; lost with the process
-    std::uint32_t previous = 0;       // list of its state, slot numbers; see inflight.cpp
+    std::uint32_t previous = 0;                 // list of its state, slot numbers; see inflight.cpp
     std::uint32_t next = 0;
 };
 
@@ -100,10 +100,10 @@ private:
 
 inline inflight::list inflight::list_of(inflight_state state) noexcept {
     switch (state) {
-    case inflight_state::awaiting_pubcomp: return list::releases;
-    case inflight_state::awaiting_suback:
-    case inflight_state::awaiting_unsuback: return list::requests;
-    default: return list::publishes;
+        case inflight_state::awaiting_pubcomp: return list::releases;
+        case inflight_state::awaiting_suback:
+        case inflight_state::awaiting_unsuback: return list::requests;
+        default: return list::publishes;
     }
 }
 

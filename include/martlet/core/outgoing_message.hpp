@@ -70,7 +70,9 @@ public:
     [[nodiscard]] std::string_view payload() const noexcept { return payload_; }
     /// Encoded properties without length, expiry, alias and subscription identifiers.
     [[nodiscard]] std::string_view property_section() const noexcept { return {bytes() + topic_size_, section_size_}; }
-    [[nodiscard]] message_properties properties() const noexcept { return decode_message_properties(property_section()); }
+    [[nodiscard]] message_properties properties() const noexcept {
+        return decode_message_properties(property_section());
+    }
     /// As published.
     [[nodiscard]] martlet::qos qos() const noexcept { return qos_; }
     [[nodiscard]] bool retain() const noexcept { return retain_; }

@@ -39,10 +39,10 @@ public:
 private:
     void drop_used() noexcept;
 
-    std::string tail_;           // kept bytes from tail_head_ on; they precede fresh_
+    std::string tail_;  // kept bytes from tail_head_ on; they precede fresh_
     std::size_t tail_head_ = 0;
     std::string_view fresh_;
-    bool tail_used_ = false;     // the last packet was cut out of tail_: drop it at the next call
+    bool tail_used_ = false;  // the last packet was cut out of tail_: drop it at the next call
     std::size_t tail_packet_ = 0;
 };
 

@@ -23,8 +23,8 @@ namespace martlet::core {
 
 /// What happens to a message that does not fit into the queue.
 enum class queue_policy : std::uint8_t {
-    refuse,       ///< the new message is refused
-    drop_oldest,  ///< the oldest queued message goes
+    refuse,            ///< the new message is refused
+    drop_oldest,       ///< the oldest queued message goes
     latest_per_topic,  ///< a message takes the place of the one with its topic that waits; at the bound the oldest goes
 };
 
@@ -45,8 +45,8 @@ struct queued {
 /// An operation of the owner that ended, to be told in an event.
 struct completion {
     token who = 0;
-    error_code error;                            ///< ours (errc) if it ended without the peer's word
-    reason_code reason = reason_code::success;   ///< the peer's
+    error_code error;                           ///< ours (errc) if it ended without the peer's word
+    reason_code reason = reason_code::success;  ///< the peer's
 };
 
 /// All rows that make a session anew.
@@ -86,7 +86,7 @@ public:
 
     // -- what is under way
 
-    inflight sent;       ///< our packet ids
+    inflight sent;                     ///< our packet ids
     martlet::core::received received;  ///< the peer's packet ids
 
     /// Takes everything out of the queue, in order, without erasing rows.

@@ -95,7 +95,8 @@ TEST_CASE("rights: a shared subscription chooses only who may receive") {
     CHECK(ann.payloads() == list{"0", "1", "2", "3"});
 }
 
-TEST_CASE("rights: retained messages that may not be received are not sent, and what may not be published is not kept") {
+TEST_CASE(
+    "rights: retained messages that may not be received are not sent, and what may not be published is not kept") {
     guarded_world g;
     g.rights->no_receive = {"joe a"};
     g.rights->no_publish = {"pub c"};

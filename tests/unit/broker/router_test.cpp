@@ -508,7 +508,8 @@ struct acknowledging {
 
 }  // namespace
 
-TEST_CASE("router: rows of plain messages at QoS 1 and 2 reach each kind of receiver once, in order, and are acknowledged") {
+TEST_CASE(
+    "router: rows of plain messages at QoS 1 and 2 reach each kind of receiver once, in order, and are acknowledged") {
     for (const auto version : all_versions) {
         world w({.inflight_max = 300});
         wire_client publisher(w, version);
@@ -598,7 +599,8 @@ TEST_CASE("MQTT-4.3.3-10: in a row, too, a repeated QoS 2 message goes nowhere a
     for (const packet_id id : {packet_id{1}, packet_id{2}, packet_id{1}, packet_id{3}})
         CHECK(publisher.get<packets::pubrec>().id == id);
     // An id that is free again stands for another message, in the same read as well.
-    publisher.send_bytes(publisher.bytes_of(packets::pubrel{packet_id{1}, {}, {}}) + message(1, "four") + message(2, "two"));
+    publisher.send_bytes(publisher.bytes_of(packets::pubrel{packet_id{1}, {}, {}}) + message(1, "four") +
+                         message(2, "two"));
     CHECK(publisher.get<packets::pubcomp>().id == packet_id{1});
     for (const packet_id id : {packet_id{1}, packet_id{2}})
         CHECK(publisher.get<packets::pubrec>().id == id);

@@ -77,7 +77,7 @@ TEST_CASE("command_line: the native profile takes --option=value and --, and hel
 
 TEST_CASE("command_line: what is not supported says why in both profiles") {
     for (const profile p : {profile::native, profile::mosquitto}) {
-        CHECK(error_of({"--tls-engine", "x"}, command::pub, p) == 
+        CHECK(error_of({"--tls-engine", "x"}, command::pub, p) ==
               "--tls-engine is not supported: OpenSSL has replaced engines by providers.");
     }
 }

@@ -132,7 +132,8 @@ TEST_CASE("sys_dashboard: where a line is too long its name is cut, never its nu
     sys_dashboard d;
     d.update("$SYS/broker/load/of/something/with/a/long/name/15min", "1234567.89");
     CHECK(d.render("b", {40, 24}).find("  1234567.89\n") != std::string::npos);
-    CHECK(d.render("b", {200, 24}).find("  load/of/something/with/a/long/name/15min  1234567.89\n") != std::string::npos);
+    CHECK(d.render("b", {200, 24}).find("  load/of/something/with/a/long/name/15min  1234567.89\n") !=
+          std::string::npos);
 }
 
 namespace {

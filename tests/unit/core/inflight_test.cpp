@@ -73,7 +73,8 @@ TEST_CASE("inflight: an id that is never acknowledged is skipped and does not ma
 
 TEST_CASE("inflight: lists keep the order of sending, and of the PUBRECs, across growth") {
     inflight subject;
-    for (int i = 0; i != 100; ++i) REQUIRE(subject.acquire(inflight_state::awaiting_pubrec) != nullptr);
+    for (int i = 0; i != 100; ++i)
+        REQUIRE(subject.acquire(inflight_state::awaiting_pubrec) != nullptr);
 
     subject.to_released(*subject.find(packet_id{50}));
     subject.to_released(*subject.find(packet_id{3}));

@@ -14,7 +14,8 @@ std::string all(const output& subject, std::size_t views_max = 64) {
     std::vector<std::string_view> views(views_max);
     const std::size_t count = subject.gather(views);
     std::string bytes;
-    for (std::size_t i = 0; i != count; ++i) bytes += views[i];
+    for (std::size_t i = 0; i != count; ++i)
+        bytes += views[i];
     return bytes;
 }
 
@@ -51,34 +52,35 @@ TEST_CASE("output: any sequence of appends, loans and consumes is a FIFO of byte
     std::mt19937 random(7);
     for (int i = 0; i != 20'000; ++i) {
         switch (random() % 6) {
-        case 2:
-            lent.emplace_back(random() % 9000 + 1, static_cast<char>('0' + random() % 10));
-            subject.lend(lent.back());
-            model += lent.back();
-            break;
-        case 3:
-            subject.keep_lent();
-            for (std::string& bytes : lent) bytes.assign(bytes.size(), '!');
-            lent.clear();
-            break;
-        case 0: {
-            const std::string bytes(random() % 300, static_cast<char>('a' + random() % 26));
-            subject.append(bytes);
-            model += bytes;
-            break;
-        }
-        case 1: {
-            const auto m = message(random() % 9000, static_cast<char>('A' + random() % 26));
-            subject.append_payload(m);
-            model += m->payload();
-            break;
-        }
-        default: {
-            const std::size_t n = model.empty() ? 0 : random() % (std::min<std::size_t>(model.size(), 12'000) + 1);
-            subject.consume(n);
-            model.erase(0, n);
-            break;
-        }
+            case 2:
+                lent.emplace_back(random() % 9000 + 1, static_cast<char>('0' + random() % 10));
+                subject.lend(lent.back());
+                model += lent.back();
+                break;
+            case 3:
+                subject.keep_lent();
+                for (std::string& bytes : lent)
+                    bytes.assign(bytes.size(), '!');
+                lent.clear();
+                break;
+            case 0: {
+                const std::string bytes(random() % 300, static_cast<char>('a' + random() % 26));
+                subject.append(bytes);
+                model += bytes;
+                break;
+            }
+            case 1: {
+                const auto m = message(random() % 9000, static_cast<char>('A' + random() % 26));
+                subject.append_payload(m);
+                model += m->payload();
+                break;
+            }
+            default: {
+                const std::size_t n = model.empty() ? 0 : random() % (std::min<std::size_t>(model.size(), 12'000) + 1);
+                subject.consume(n);
+                model.erase(0, n);
+                break;
+            }
         }
         REQUIRE(subject.size() == model.size());
         if (i % 50 == 0) REQUIRE(all(subject, 100'000) == model);

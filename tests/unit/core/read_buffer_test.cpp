@@ -32,7 +32,8 @@ TEST_CASE("read_buffer: any split of a byte stream gives the same packets") {
         frame f;
         fault why;
         whole.offer(stream);
-        while (whole.next(v5, 1'000'000, f, why) == frame_status::complete) expected.emplace_back(f.packet);
+        while (whole.next(v5, 1'000'000, f, why) == frame_status::complete)
+            expected.emplace_back(f.packet);
     }
     REQUIRE(expected.size() == 6);
 
@@ -45,7 +46,8 @@ TEST_CASE("read_buffer: any split of a byte stream gives the same packets") {
             subject.offer(piece);
             frame f;
             fault why;
-            while (subject.next(v5, 1'000'000, f, why) == frame_status::complete) found.emplace_back(f.packet);
+            while (subject.next(v5, 1'000'000, f, why) == frame_status::complete)
+                found.emplace_back(f.packet);
             subject.keep_rest();
         }
         CHECK(found == expected);

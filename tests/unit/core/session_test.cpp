@@ -1,6 +1,6 @@
-#include <martlet/core/session.hpp>
-
 #include "support/pair.hpp"
+
+#include <martlet/core/session.hpp>
 
 #include <doctest/doctest.h>
 
@@ -23,12 +23,14 @@ outgoing message(std::string_view payload, qos q = qos::at_least_once, token who
 TEST_CASE("session: the queue is bounded by count and bytes, with its policy") {
     changes journal;
     session refusing(journal, session_key{1}, {3, 1'000'000, queue_policy::refuse, false});
-    for (int i = 0; i != 3; ++i) CHECK(refusing.enqueue(message("x")));
+    for (int i = 0; i != 3; ++i)
+        CHECK(refusing.enqueue(message("x")));
     CHECK_FALSE(refusing.enqueue(message("x")));
     CHECK(refusing.dropped_count() == 1);
 
     session dropping(journal, session_key{1}, {3, 1'000'000, queue_policy::drop_oldest, false});
-    for (const char* text : {"a", "b", "c", "d"}) CHECK(dropping.enqueue(message(text, qos::at_least_once, 9)));
+    for (const char* text : {"a", "b", "c", "d"})
+        CHECK(dropping.enqueue(message(text, qos::at_least_once, 9)));
     CHECK(dropping.queue_count() == 3);
     CHECK(dropping.front()->what.message->payload() == "b");
     completion done;
@@ -107,8 +109,8 @@ TEST_CASE("session: a snapshot restored at any point continues identically") {
             both.chunk = 5;
             both.cut_after = at;
             for (int i = 0; i != 6; ++i) {
-                (void)both.publish(both.client, "t", std::to_string(i), i % 2 == 0 ? qos::at_least_once
-                                                                                    : qos::exactly_once);
+                (void)both.publish(both.client, "t", std::to_string(i),
+                                   i % 2 == 0 ? qos::at_least_once : qos::exactly_once);
             }
             (void)both.connect();
             both.run();
@@ -127,7 +129,8 @@ TEST_CASE("session: a snapshot restored at any point continues identically") {
             both.run();
 
             int exactly_once[6] = {};
-            for (const auto& m : both.broker.messages) ++exactly_once[std::stoi(m.payload)];
+            for (const auto& m : both.broker.messages)
+                ++exactly_once[std::stoi(m.payload)];
             for (int i = 0; i != 6; ++i) {
                 CHECK(exactly_once[i] >= 1);
                 if (i % 2 == 1) CHECK(exactly_once[i] == 1);
@@ -165,7 +168,8 @@ TEST_CASE("session: rows recorded in the journal make the same session anew") {
                            random() % 2 == 0 ? qos::at_least_once : qos::exactly_once);
         if (random() % 3 == 0) {
             for (auto batch = both.client.journal.take(); !batch.rows.empty(); batch = both.client.journal.take()) {
-                for (auto& row : batch.rows) rows.push_back(row);
+                for (auto& row : batch.rows)
+                    rows.push_back(row);
                 both.client.journal.on_committed(batch.number);
                 both.client.connection->on_committed();
             }
@@ -180,7 +184,8 @@ TEST_CASE("session: rows recorded in the journal make the same session anew") {
             both.run();
         }
     }
-    for (auto& row : both.client.journal.take().rows) rows.push_back(row);
+    for (auto& row : both.client.journal.take().rows)
+        rows.push_back(row);
 
     // Applied as a store would: the last row of a key wins.
     std::map<std::uint64_t, outgoing_row> table;
@@ -189,7 +194,8 @@ TEST_CASE("session: rows recorded in the journal make the same session anew") {
         if (const auto* gone = std::get_if<erase_outgoing>(&row)) table.erase(gone->order);
     }
     session_snapshot stored;
-    for (const auto& [order, row] : table) stored.outgoing.push_back(row);
+    for (const auto& [order, row] : table)
+        stored.outgoing.push_back(row);
     session restored(both.client.journal, session_key{1});
     REQUIRE(restored.restore(stored));
 
