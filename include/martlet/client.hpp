@@ -311,7 +311,7 @@ public:
     }
 
     /// Publishes and forgets: no error means that the message was taken: at QoS 0 it is in the connection's output, at
-    /// QoS 1 and 2 it is under way or in the queue. What is written leaves once per turn of the executor.
+    /// QoS 1 and 2 it is under way or in the queue. Output leaves once per turn of the executor, much of it sooner.
     /// Errors: as async_publish finds them before anything is sent; errc::not_connected for QoS 0 without a connection
     /// (unless the queue keeps QoS 0), queue_full also when the transport is congested. Only on the client's executor.
     [[nodiscard]] error_code publish(std::string_view topic, payload bytes, const publish_options& options);

@@ -484,17 +484,27 @@ client_statistics client_core::statistics() const {
 
 // -- commands
 
+namespace {
+
+constexpr std::size_t flush_size = 64 * 1024;  // larger writes save hardly a system call per message
+
+}  // namespace
+
 error_code client_core::publish_now(std::string_view topic, payload&& bytes, const publish_options& options) {
     if (options.qos == qos::at_most_once && engine_.is_open()) {
-        if (!core::has_no_properties(options.properties)) {
+        const bool is_plain = core::has_no_properties(options.properties);
+        if (!is_plain) {
             if (const auto error = check(options.properties)) return error;
         }
         if (!is_in_turn_ && !is_scheduled_) {
             engine_.set_time(network_->now());
             schedule();
         }
+        // What has become much leaves while it is still in the processor's cache, and before the peer runs dry.
+        if (engine_.output_size() >= flush_size && may_write() && !engine_.waits_for_output()) driver_->flush();
         // Made where it is returned to: copying it would wait for all bytes of the payload to leave the store buffer.
-        return engine_.publish_qos_0(topic, bytes.bytes(), options.retain, options.properties);
+        return engine_.publish_qos_0(topic, bytes.bytes(), options.retain,
+                                     is_plain ? core::no_properties : options.properties);
     }
     if (is_shut_down_) return errc::not_running;
     auto request = make_request(*this, topic, std::move(bytes), options);

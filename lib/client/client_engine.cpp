@@ -144,22 +144,6 @@ error_code client_engine::send_or_queue(core::outgoing what, bool& sent_at_once)
     return {};
 }
 
-error_code client_engine::publish_qos_0(std::string_view topic, std::string_view payload, bool retain,
-                                        const message_properties& properties) {
-    if (topic.empty() || topic != last_topic_) {
-        if (!is_valid_topic_name(topic)) return errc::topic_invalid;
-        last_topic_.assign(topic);
-    }
-    if (is_draining_) return errc::not_running;
-    if (retain && !connection_->peer().retain_available) return errc::retain_not_supported;
-    if (connection_->out().size() >= output_size_max) return errc::queue_full;
-    if (connection_->send_qos_0(topic, payload, retain, properties) != core::send_result::sent) {
-        return errc::packet_too_large;
-    }
-    if (options_.observer) observe_output();
-    return {};
-}
-
 void client_engine::on_output_drained() {
     for (const auto who : std::exchange(waiting_for_room_, {}))
         outcome(who, {});

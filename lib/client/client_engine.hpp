@@ -16,6 +16,7 @@
 #include "client/reconnect.hpp"
 #include "client/routes.hpp"
 #include "client/stream_state.hpp"
+#include "core/wire.hpp"
 
 #include <martlet/client_options.hpp>
 #include <martlet/core/connection.hpp>
@@ -23,6 +24,7 @@
 #include <martlet/endpoint.hpp>
 #include <martlet/store.hpp>
 #include <martlet/time.hpp>
+#include <martlet/topic.hpp>
 
 #include <cstdint>
 #include <map>
@@ -144,6 +146,8 @@ public:
 
     [[nodiscard]] core::output& out() noexcept { return connection_->out(); }
     [[nodiscard]] bool has_output() const noexcept { return is_linked_ && !connection_->out().empty(); }
+    /// Bytes that wait to be written. Requires is_open().
+    [[nodiscard]] std::size_t output_size() const noexcept { return connection_->out().size(); }
     [[nodiscard]] steady_time next_deadline() const noexcept;
     [[nodiscard]] bool has_actions() const noexcept { return !actions_.empty(); }
     [[nodiscard]] bool take_action(link_action& into);
@@ -346,5 +350,22 @@ private:
     client_statistics totals_;  // of connections that are gone
     std::uint64_t told_dropped_ = 0;
 };
+
+// In the header: of what such a message costs, a call is a part.
+inline error_code client_engine::publish_qos_0(std::string_view topic, std::string_view payload, bool retain,
+                                               const message_properties& properties) {
+    if (!core::is_equal(topic, last_topic_) || topic.empty()) {
+        if (!is_valid_topic_name(topic)) return errc::topic_invalid;
+        last_topic_.assign(topic);
+    }
+    if (is_draining_) return errc::not_running;
+    if (retain && !connection_->peer().retain_available) return errc::retain_not_supported;
+    if (connection_->out().size() >= output_size_max) return errc::queue_full;
+    if (connection_->send_qos_0(topic, payload, retain, properties) != core::send_result::sent) {
+        return errc::packet_too_large;
+    }
+    if (options_.observer) observe_output();
+    return {};
+}
 
 }  // namespace martlet::detail

@@ -514,34 +514,38 @@ send_result connection::send_qos_0(std::string_view topic, std::string_view payl
                                    const message_properties& properties) {
     assert(state_ == connection_state::open);
     const bool v5 = version_ == protocol_version::v5;
-    std::uint16_t alias = 0;
-    const std::size_t properties_size = v5 && !has_no_properties(properties) ? encoded_size(properties, true) : 0;
-    const std::size_t section = properties_size + (v5 && aliases_out_.maximum() != 0 ? 3 : 0);
-    const std::size_t rest_max =
-        2 + topic.size() + (v5 ? variable_byte_integer_size(section) + section : 0) + payload.size();
-    if (rest_max > remaining_length_max || !fits(1 + variable_byte_integer_size(rest_max) + rest_max)) {
+    const bool has_alias = v5 && aliases_out_.maximum() != 0;
+    std::size_t section = 0;  // of the properties; nearly all messages have none
+    const bool is_plain = &properties == &no_properties || has_no_properties(properties);
+    if (v5 && (has_alias || !is_plain)) [[unlikely]]
+        section = encoded_size(properties, true) + (has_alias ? 3 : 0);
+    const std::size_t without_topic = 2 + (v5 ? variable_byte_integer_size(section) + section : 0) + payload.size();
+    std::size_t rest = without_topic + topic.size();
+    if (rest > remaining_length_max || !fits(1 + variable_byte_integer_size(rest) + rest)) {
         ++counters_.messages_dropped;
         return send_result::dropped;
     }
-    if (v5 && aliases_out_.maximum() != 0) {
+    std::uint16_t alias = 0;
+    if (has_alias) [[unlikely]] {
         const auto use = aliases_out_.use(topic);
         alias = use.number;
         if (use.known) topic = {};
+        rest = without_topic + topic.size();
     }
-    const std::size_t rest =
-        2 + topic.size() + (v5 ? variable_byte_integer_size(section) + section : 0) + payload.size();
     char* const begin = out_.reserve(5 + rest);
     char* at = begin;
     *at++ = publish_byte(qos::at_most_once, false, retain);
     at = encode_variable_byte_integer(rest, at);
     at = put_string(topic, at);
-    if (v5) {
+    if (section != 0) [[unlikely]] {
         at = encode_variable_byte_integer(section, at);
-        if (alias != 0) {
+        if (has_alias) {
             *at++ = 0x23;
             at = put_u16(alias, at);
         }
-        if (properties_size != 0) at = encode(properties, true, at);
+        at = encode(properties, true, at);
+    } else if (v5) {
+        *at++ = 0;
     }
     at = put_bytes(payload, at);
     out_.commit(static_cast<std::size_t>(at - begin));

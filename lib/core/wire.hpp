@@ -26,20 +26,21 @@ template <class Word>
 [[nodiscard]] inline bool is_equal(std::string_view a, std::string_view b) noexcept {
     const std::size_t size = a.size();
     if (size != b.size()) return false;
-    if (size < 8 || size > 64) return a == b;
-    const auto differs = [&](std::size_t at) {
-        return load_word<std::uint64_t>(a.data() + at) != load_word<std::uint64_t>(b.data() + at);
+    if (size < 4 || size > 64) return a == b;
+    const auto differs = [&]<class Word>(Word, std::size_t at) {
+        return load_word<Word>(a.data() + at) != load_word<Word>(b.data() + at);
     };
+    if (size < 8) return !differs(std::uint32_t(), 0) && !differs(std::uint32_t(), size - 4);
     for (std::size_t at = 0; at < size - 8; at += 8)
-        if (differs(at)) return false;
-    return !differs(size - 8);  // overlaps what has been compared
+        if (differs(std::uint64_t(), at)) return false;
+    return !differs(std::uint64_t(), size - 8);  // overlaps what has been compared
 }
 
 /// The most that put_short() takes.
 inline constexpr std::size_t short_size_max = 64;
 
 /// Copies at most short_size_max bytes without a call; returns the end.
-inline char* put_short(std::string_view bytes, char* out) noexcept {
+[[gnu::always_inline]] inline char* put_short(std::string_view bytes, char* out) noexcept {
     const char* const from = bytes.data();
     const std::size_t size = bytes.size();
     const auto copy = [&]<class Block>(Block) {  // the last block overlaps what has been copied
@@ -49,6 +50,8 @@ inline char* put_short(std::string_view bytes, char* out) noexcept {
     };
     if (size >= sizeof(std::uint64_t)) {
         copy(std::uint64_t());
+    } else if (size >= sizeof(std::uint32_t)) {
+        copy(std::uint32_t());
     } else if (size >= sizeof(std::uint16_t)) {
         copy(std::uint16_t());
     } else if (size != 0) {
@@ -58,7 +61,7 @@ inline char* put_short(std::string_view bytes, char* out) noexcept {
 }
 
 /// Copies any number of bytes; returns the end. Up to 128 bytes without a call, of two halves that overlap.
-inline char* put_bytes(std::string_view bytes, char* out) noexcept {
+[[gnu::always_inline]] inline char* put_bytes(std::string_view bytes, char* out) noexcept {
     const char* const from = bytes.data();
     const std::size_t size = bytes.size();
     const auto copy_halves = [&]<std::size_t Half>(std::integral_constant<std::size_t, Half>) {
