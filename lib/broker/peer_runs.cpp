@@ -6,6 +6,8 @@
 #include "core/wire.hpp"
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 namespace martlet::broker_impl {
 
@@ -44,20 +46,31 @@ bool peer::pass_on_run(std::string_view in, const core::plain_cutter& cutter, co
     if (first.size > room) return false;
 
     core::plain_run run{in.substr(0, 0)};
+    const auto next_behind = [&](std::size_t size) {  // empty: it is not one for the run
+        const core::plain_packet next = cutter.cut(in.substr(size));
+        const bool fits = size + next.size <= room && next.payload_size <= state_->options.payload_size_max;
+        return fits ? next : core::plain_packet();
+    };
     std::string_view topic = first.topic;
-    core::plain_packet next = first;
-    do {
-        run.add(next);
-        next = cutter.cut(in.substr(run.packets.size()));
-        if (next.size == 0 || run.packets.size() + next.size > room ||
-            next.payload_size > state_->options.payload_size_max) {
-            break;
+    for (core::plain_packet next = first; next.size != 0;) {
+        if (core::is_equal(next.topic, topic)) {
+            run.add(next);
+            next = next_behind(run.packets.size());
+            continue;
         }
-        if (!core::is_equal(next.topic, topic)) {
-            if (!state_->router.goes_the_same_way(*this, r, next.topic)) break;
-            topic = next.topic;
+        // Another topic, and likely more of them.
+        std::array<core::plain_packet, router::same_way_max> ahead;
+        std::size_t count = 0;
+        for (std::size_t size = run.packets.size(); next.size != 0 && count != ahead.size();) {
+            ahead[count++] = next;
+            next = next_behind(size += next.size);
         }
-    } while (true);
+        const std::size_t same = state_->router.count_same_way(*this, r, std::span(ahead).first(count));
+        for (std::size_t i = 0; i != same; ++i)
+            run.add(ahead[i]);
+        if (same != count) break;
+        topic = ahead[count - 1].topic;
+    }
     connection.take(run.packets.size(), run.count);
     state_->traffic.payload_bytes_received += run.payload_size;
     state_->router.publish(*this, run, cutter, r);

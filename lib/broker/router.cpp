@@ -1,9 +1,11 @@
 #include "broker/router.hpp"
 
 #include "broker/broker_state.hpp"
+#include "core/wire.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <array>
+#include <cassert>
 #include <new>
 #include <utility>
 
@@ -19,10 +21,6 @@ constexpr std::size_t kept_receivers_max = 256;
 // ---- cache
 
 namespace {
-
-bool is_same(std::string_view a, std::string_view b) noexcept {
-    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size()) == 0;
-}
 
 /// Its strings and vectors keep their memory.
 void reuse(route& r, std::string_view topic) {
@@ -77,7 +75,7 @@ route* route_cache::find(std::string_view topic) noexcept {
     const std::uint32_t hash = hash_(topic);
     slot* const bucket = &slots_[(hash & (slots_.size() / ways - 1)) * ways];
     for (slot* s = bucket; s != bucket + ways && s->held != nullptr; ++s)
-        if (s->hash == hash && is_same(s->held->topic, topic)) return s->held.get();
+        if (s->hash == hash && core::is_equal(s->held->topic, topic)) return s->held.get();
     return nullptr;
 }
 
@@ -165,7 +163,7 @@ reason_code router::publish(peer& from, const packets::publish& message, std::st
 const route* router::known_route(peer& from, std::string_view topic) noexcept {
     const auto* const rights = state_->options.authenticator.get();
     route* r = from.last_route.get();
-    if (r != nullptr && r->generation == state_->filters.generation() && is_same(r->topic, topic)) {
+    if (r != nullptr && r->generation == state_->filters.generation() && core::is_equal(r->topic, topic)) {
         return rights == nullptr || from.rights_generation == rights->rights_generation() ? r : nullptr;
     }
     if (rights != nullptr) return nullptr;
@@ -179,11 +177,26 @@ const route* router::known_route(peer& from, std::string_view topic) noexcept {
     return r;
 }
 
-bool router::goes_the_same_way(const peer& from, const route& r, std::string_view topic) noexcept {
-    if (r.same == 0 || !from.may_publish || topic.front() == '$' || state_->options.authenticator != nullptr)
-        return false;
-    const route* const other = cache_.find(topic);
-    return other != nullptr && other->same == r.same && other->generation == r.generation && other->of_clients;
+std::size_t router::count_same_way(const peer& from, const route& r,
+                                   std::span<const core::plain_packet> messages) noexcept {
+    assert(messages.size() <= same_way_max);
+    if (r.same == 0 || !from.may_publish || state_->options.authenticator != nullptr) return 0;
+    std::array<std::uint32_t, same_way_max> hashes;
+    for (std::size_t i = 0; i != messages.size(); ++i)
+        hashes[i] = cache_.prefetch(messages[i].topic);
+    std::array<const route*, same_way_max> found;
+    for (std::size_t i = 0; i != messages.size(); ++i)
+        found[i] = cache_.peek(hashes[i]);
+    for (std::size_t i = 0; i != messages.size(); ++i) {
+        const std::string_view topic = messages[i].topic;
+        const route* other = found[i];
+        if (other == nullptr || !core::is_equal(other->topic, topic)) other = cache_.find(topic);
+        if (other == nullptr || other->same != r.same || other->generation != r.generation || !other->of_clients ||
+            topic.front() == '$') {
+            return i;
+        }
+    }
+    return messages.size();
 }
 
 // Who can get the packets as they are gets all of them at once; for the others each message is looked at. Our peer has seen

@@ -22,6 +22,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,7 +44,8 @@ struct receiver {
 };
 
 /// Who gets messages of one topic. Good as long as `generation` is the subscriptions'; later the pointers dangle.
-struct route : boost::intrusive_ref_counter<route, boost::thread_unsafe_counter> {
+/// What a look-up reads stands in its first cache line.
+struct alignas(64) route : boost::intrusive_ref_counter<route, boost::thread_unsafe_counter> {
     bool of_clients = false;  ///< a client has published to it: the topic has been checked
     std::uint64_t generation = 0;
     std::uint64_t same = 0;  ///< routes of one generation and the same receivers share a number; 0: it has none
@@ -64,6 +66,23 @@ public:
     [[nodiscard]] route_ref get(std::string_view topic);
     /// The route that is in the cache, up to date or not; null if there is none.
     [[nodiscard]] route* find(std::string_view topic) noexcept;
+    /// The same in two steps, for many at once, so that their cache misses overlap: where to look, and what is there,
+    /// which may be another topic's. find() knows in any case.
+    [[nodiscard]] std::uint32_t prefetch(std::string_view topic) const noexcept {
+        const std::uint32_t hash = hash_(topic);
+        if (!slots_.empty()) __builtin_prefetch(bucket_of(hash));
+        return hash;
+    }
+    [[nodiscard]] const route* peek(std::uint32_t hash) const noexcept {
+        if (slots_.empty()) return nullptr;
+        const slot* const bucket = bucket_of(hash);
+        std::size_t found = 0;  // computed, because a branch for each place could not be predicted
+        for (std::size_t way = 1; way != ways; ++way)
+            found |= way * static_cast<std::size_t>(bucket[way].hash == hash);
+        const route* const r = bucket[found].held.get();
+        __builtin_prefetch(r);
+        return r;
+    }
     /// The route that is not in the cache; good until the next get().
     [[nodiscard]] const route* passing() const noexcept { return passing_.get(); }
     /// `r` was filled: `count` receivers more, or less, than before.
@@ -85,6 +104,9 @@ private:
         std::uint32_t hash = 0;
     };
     void grow();
+    [[nodiscard]] const slot* bucket_of(std::uint32_t hash) const noexcept {
+        return &slots_[(hash & (slots_.size() / ways - 1)) * ways];
+    }
 
     string_hash hash_;
     route_ref passing_;
@@ -105,8 +127,10 @@ public:
     /// For runs: the route of a topic that was published to before, if it is at hand, or else any valid topic's.
     [[nodiscard]] const route* known_route(peer& from, std::string_view topic) noexcept;
     [[nodiscard]] const route* route_of(peer& from, std::string_view topic) { return find_route(from, topic); }
-    /// True if a message of that topic has the receivers of `r`, to which `from` may publish.
-    [[nodiscard]] bool goes_the_same_way(const peer& from, const route& r, std::string_view topic) noexcept;
+    /// How many of the messages, up to the first that has not, have the receivers of `r`, to which `from` may publish.
+    [[nodiscard]] std::size_t count_same_way(const peer& from, const route& r,
+                                             std::span<const core::plain_packet> messages) noexcept;
+    static constexpr std::size_t same_way_max = 16;  ///< so many messages at a time
     /// A run at QoS 0. `cutter` cuts it, where a receiver is to get its messages one by one.
     void publish(peer& from, const core::plain_run& run, const core::plain_cutter& cutter, const route& r);
     /// One plain message at QoS 1 or 2; `packet` is all of it. False: for want of memory a receiver did not get it.
