@@ -24,6 +24,13 @@ def short(value):
     return f"{value:g}"
 
 
+def size(value):
+    for limit, unit in ((1 << 20, "MiB"), (1 << 10, "KiB")):
+        if value >= limit:
+            return f"{value / limit:g} {unit}"
+    return f"{value:g} B"
+
+
 def legend(names, x, y):
     parts = []
     for i, name in enumerate(names):
@@ -62,7 +69,7 @@ def bars(path, rows, names, values, title):
     save(path, width, height, parts)
 
 
-def lines(path, series, title, x_title, y_title):
+def lines(path, series, title, x_title, y_title, label=short):
     """Lines over a logarithmic x and a y that begins at 0: `series[name]` is a list of (x, y)."""
     left, top, width, height = 60, 58, 640, 320
     points = [p for s in series.values() for p in s]
@@ -76,7 +83,7 @@ def lines(path, series, title, x_title, y_title):
         parts += [f'<line x1="{left}" y1="{at(10 ** low, y)[1]:.1f}" x2="{width - 30}" y2="{at(10 ** low, y)[1]:.1f}"/>',
                   text(left - 6, at(10 ** low, y)[1] + 4, f"{y:.3g}", "end", 11)]
     for x in sorted({x for x, _ in points}):
-        parts.append(text(at(x, 0)[0], height - 28, short(x), "middle", 11))
+        parts.append(text(at(x, 0)[0], height - 28, label(x), "middle", 11))
     parts.append(text(left - 50, top - 4, y_title, size=11))
     for i, (name, found) in enumerate(series.items()):
         colour = COLOURS[i % len(COLOURS)]

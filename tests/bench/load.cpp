@@ -11,8 +11,12 @@
 //     --credit N  --window N         20,000, and unacknowledged messages of a publisher at QoS 1 and 2: 1,000
 //     --rate N                       open loop: messages a second in all
 //     --tls  --websocket             TLS 1.3; each PUBLISH in a masked frame of its own
+//     --ring BYTES                   of a publisher's packets, which it sends over and over (256 KiB)
+//     --retain                       the messages are retained
+//     --idle N  --subscriptions N    beside: connections that get nothing, subscriptions that match nothing
 //
 // Prints one line of JSON. CPU is that of the process --broker-pid, in microseconds per delivered message.
+#include "bench/load_beside.hpp"
 #include "bench/load_link.hpp"
 
 #include <algorithm>
@@ -44,10 +48,12 @@ struct settings {
     std::uint32_t window = 1'000;
     double rate = 0;
     bool is_tls = false;
+    std::size_t ring_bytes = 256 * 1024;
+    std::size_t idle = 0;
+    std::size_t subscriptions = 0;
 };
 
-constexpr std::size_t slab_size = 512 * 1024;
-constexpr std::size_t ring_bytes_max = 256 * 1024;
+constexpr std::size_t slab_size_min = 512 * 1024;
 constexpr std::int64_t drain_ns_max = 10'000'000'000;  // without anything received
 
 struct endpoint {
@@ -67,7 +73,9 @@ struct endpoint {
 
 class generator {
 public:
-    explicit generator(const settings& s) : settings_(s), slab_(slab_size) {
+    explicit generator(const settings& s) : settings_(s), slab_(std::max(slab_size_min, 2 * s.shape.payload_size)) {
+        beside_.connect(s.port, s.idle);
+        beside_.subscribe(s.port, s.subscriptions);
         if (s.is_tls) tls_ = std::make_unique<tls_maker>();
         epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
         const std::size_t count = s.is_mesh ? s.pubs : s.pubs + s.subs;
@@ -109,7 +117,8 @@ private:
         e.link.exchange(connect_bytes("load" + std::to_string(number), v5));
         if (publishes) {
             publishers_.push_back(&e);
-            e.ring = std::make_unique<packet_ring>(settings_.shape, static_cast<std::uint32_t>(number), ring_bytes_max);
+            e.ring = std::make_unique<packet_ring>(settings_.shape, static_cast<std::uint32_t>(number),
+                                                   settings_.ring_bytes);
         }
         if (subscribes) {
             const char qos = static_cast<char>(settings_.shape.qos);
@@ -323,6 +332,7 @@ private:
 
     const settings& settings_;
     std::unique_ptr<tls_maker> tls_;
+    load_beside beside_;
     std::vector<char> slab_;
     std::vector<std::unique_ptr<endpoint>> endpoints_;
     std::vector<endpoint*> publishers_;
@@ -346,6 +356,8 @@ settings parse(int argc, char* argv[]) {
         const std::string_view name = argv[i];
         if (name == "--v5") {
             s.shape.is_v5 = true;
+        } else if (name == "--retain") {
+            s.shape.is_retained = true;
         } else if (name == "--tls") {
             s.is_tls = true;
         } else if (name == "--websocket") {
@@ -376,6 +388,12 @@ settings parse(int argc, char* argv[]) {
                 s.seconds = std::atof(text);
             else if (name == "--warmup")
                 s.warmup = std::atof(text);
+            else if (name == "--ring")
+                s.ring_bytes = number;
+            else if (name == "--idle")
+                s.idle = number;
+            else if (name == "--subscriptions")
+                s.subscriptions = number;
             else if (name == "--credit")
                 s.credit = number;
             else if (name == "--window")

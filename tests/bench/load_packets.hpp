@@ -27,6 +27,7 @@ struct packet_shape {
     int qos = 0;
     bool is_v5 = false;
     bool in_frames = false;
+    bool is_retained = false;
     unsigned topics = 1;
 };
 
@@ -73,7 +74,7 @@ public:
         }
         frame_head_ = framed.size() - one.size();
         size_ = framed.size();
-        count_ = std::clamp<std::size_t>(bytes_max / size_, 1, 8'192);
+        count_ = std::max<std::size_t>(bytes_max / size_, 1);
         std::uint32_t random = publisher * 7'919 + 1;
         for (std::size_t i = 0; i < count_; ++i) {
             random = random * 1'664'525 + 1'013'904'223;
@@ -106,7 +107,8 @@ private:
         if (shape.qos != 0) body += std::string(2, '\0');
         if (shape.is_v5) body.push_back('\0');
         body.append(shape.payload_size, 'x');
-        return static_cast<char>(0x30 | shape.qos << 1) + remaining_length(body.size()) + body;
+        return static_cast<char>(0x30 | shape.qos << 1 | (shape.is_retained ? 1 : 0)) + remaining_length(body.size()) +
+               body;
     }
 
     void put(std::size_t packet, std::size_t at, const void* value, std::size_t size) {
