@@ -52,6 +52,7 @@ bool peer::pass_on_run(std::string_view in, const core::plain_cutter& cutter, co
         return fits ? next : core::plain_packet();
     };
     std::string_view topic = first.topic;
+    std::array<core::plain_packet, router::same_way_max> ahead;
     for (core::plain_packet next = first; next.size != 0;) {
         if (core::is_equal(next.topic, topic)) {
             run.add(next);
@@ -59,7 +60,6 @@ bool peer::pass_on_run(std::string_view in, const core::plain_cutter& cutter, co
             continue;
         }
         // Another topic, and likely more of them.
-        std::array<core::plain_packet, router::same_way_max> ahead;
         std::size_t count = 0;
         for (std::size_t size = run.packets.size(); next.size != 0 && count != ahead.size();) {
             ahead[count++] = next;

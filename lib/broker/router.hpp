@@ -44,8 +44,7 @@ struct receiver {
 };
 
 /// Who gets messages of one topic. Good as long as `generation` is the subscriptions'; later the pointers dangle.
-/// What a look-up reads stands in its first cache line.
-struct alignas(64) route : boost::intrusive_ref_counter<route, boost::thread_unsafe_counter> {
+struct route : boost::intrusive_ref_counter<route, boost::thread_unsafe_counter> {
     bool of_clients = false;  ///< a client has published to it: the topic has been checked
     std::uint64_t generation = 0;
     std::uint64_t same = 0;  ///< routes of one generation and the same receivers share a number; 0: it has none
@@ -80,7 +79,10 @@ public:
         for (std::size_t way = 1; way != ways; ++way)
             found |= way * static_cast<std::size_t>(bucket[way].hash == hash);
         const route* const r = bucket[found].held.get();
-        __builtin_prefetch(r);
+        if (r != nullptr) {  // the topic stands between these
+            __builtin_prefetch(&r->generation);
+            __builtin_prefetch(&r->receivers);
+        }
         return r;
     }
     /// The route that is not in the cache; good until the next get().
