@@ -1,9 +1,11 @@
-"""Runs the code of the documentation: every fenced block of README.md, CONTRIBUTING.md, docs and the examples' pages.
+"""Runs the code of the documentation: every fenced block of the pages in the root, of docs and of the examples.
 
 The first word of a fence is its language, what follows is for us:
   cpp        compiled: in a namespace of its own if it has includes, else as the inside of a coroutine (see PREAMBLE)
              needs=HEADER: only where this header (of another library) can be found
   sh         run by bash in an empty folder, in a network of its own (so port 1883 is free), with the tools in PATH
+             needs=COMMAND: only where there is such a command
+             installed: together with the page's files where martlet is installed, with the cmake blocks
   console    the same for what follows "$ "; the other lines are what it prints, in any order
   cmake      put behind project() and configured against an installed martlet
   ini, json, text  not code: files, diagrams, output
@@ -68,6 +70,7 @@ class Block:
         reason = re.search(r'no-(?:run|compile)="([^"]+)"', info)
         self.reason = reason.group(1) if reason else None
         self.needs = re.findall(r"needs=(\S+)", info)
+        self.is_for_installation = "installed" in words[1:] and self.language == "sh"
         self.name = re.sub(r"\W", "_", f"{page.parent.name}_{page.stem}_{line}").lower()
 
     def __str__(self):
@@ -149,8 +152,8 @@ def compile_all(blocks, compiler, folder):
 
 # ---- shell
 
-# After a command in the background: a broker has to listen before it is of use.
-SETTLE = """settle() { for _ in $(seq 200); do martlet ping -C 1 >/dev/null 2>&1 && return; sleep 0.02; done; }
+# After a command in the background: a broker or proxy has to listen before it is of use.
+SETTLE = """settle() { for _ in $(seq 200); do martlet ping -p $1 -C 1 >/dev/null 2>&1 && return; sleep 0.02; done; }
 """
 
 
@@ -159,8 +162,10 @@ def script_of(commands):
     for line in commands.splitlines():
         lines.append(line)
         code = re.sub(r"\s+#.*$", "", line).rstrip()
-        if code.endswith("&") and not code.endswith("&&") and "martlet broker" in code and "--port-file" not in code:
-            lines.append("settle")
+        server = re.search(r"martlet (?:broker|proxy)\b", code)
+        if code.endswith("&") and not code.endswith("&&") and server and "--port-file" not in code:
+            port = re.search(r" -p (\d+)", code)
+            lines.append(f"settle {port.group(1) if port else 1883}")
     return "\n".join(lines) + "\n"
 
 
@@ -171,14 +176,18 @@ def split_console(text):
 
 def run_page(blocks, environment):
     """All blocks of a page, one after the other in one shell and one folder: later ones use what earlier ones made."""
-    count, failed = 0, []
+    count, failed, skipped = 0, [], []
     folder = pathlib.Path(tempfile.mkdtemp())
     script, expected = ["set -e", "ip link set lo up", SETTLE], []
     for block in blocks:
         if block.file:
             (folder / block.file).parent.mkdir(parents=True, exist_ok=True)
             (folder / block.file).write_text(block.text)
-        if block.language not in ("sh", "console") or block.reason:
+        if block.language not in ("sh", "console") or block.reason or block.is_for_installation:
+            continue
+        missing = [c for c in block.needs if not shutil.which(c, path=environment["PATH"])]
+        if missing:
+            skipped.append(f"{block}: {missing[0]} is missing")
             continue
         count += 1
         commands, prints = (block.text, None) if block.language == "sh" else split_console(block.text)
@@ -191,7 +200,7 @@ def run_page(blocks, environment):
             expected.append((block, output, prints))
     if count == 0:
         shutil.rmtree(folder)
-        return 0, []
+        return 0, [], skipped
     (folder / ".script").write_text("\n".join(script) + "\necho 'all done' >&2\n")
     log = open(folder / ".log", "w+")
     shell = subprocess.Popen(["unshare", "-rn", "bash", ".script"], cwd=folder, stdin=subprocess.DEVNULL, stdout=log,
@@ -218,10 +227,30 @@ def run_page(blocks, environment):
         pass
     log.close()
     shutil.rmtree(folder)
+    return count, failed, skipped
+
+
+# ---- against an installation
+
+def run_installed(blocks, prefix, folder):
+    """Blocks of shell that need an installed martlet, beside the files of their pages."""
+    count, failed = 0, []
+    found = ":".join(str(p.parent) for p in pathlib.Path(prefix).glob("**/pkgconfig/martlet-core.pc"))
+    environment = os.environ | {"PKG_CONFIG_PATH": found}
+    for block in blocks:
+        if not block.is_for_installation:
+            continue
+        count += 1
+        beside = folder / f"{block.name}_files"
+        beside.mkdir()
+        for other in blocks:
+            if other.page == block.page and other.file:
+                (beside / other.file).write_text(other.text)
+        result = subprocess.run(["bash", "-e", "-c", block.text], cwd=beside, env=environment, capture_output=True, text=True)
+        if result.returncode != 0:
+            failed.append(f"{block}: {result.returncode}\n{result.stdout}{result.stderr}")
     return count, failed
 
-
-# ---- CMake
 
 def configure(blocks, prefix, root, folder):
     count, failed = 0, []
@@ -252,8 +281,7 @@ def main():
     parser.add_argument("--only", default="", help="a part of the page's name")
     given = parser.parse_args()
     root = given.root.resolve()
-    pages = sorted([root / "README.md", root / "CONTRIBUTING.md", *(root / "docs").glob("*.md"),
-                    *root.glob("examples/*/README.md")])
+    pages = sorted([*root.glob("*.md"), *root.glob("docs/**/*.md"), *root.glob("examples/**/*.md")])
     pages = [p for p in pages if given.only in str(p)]
     blocks, failed = [], []
     for page in pages:
@@ -280,13 +308,21 @@ def main():
         environment = dict(os.environ, PATH=f"{given.path}:{os.environ['PATH']}", LC_ALL="C.UTF-8")
         failed, count = [], 0
         for page in pages:
-            n, wrong = run_page([b for b in blocks if b.page == page], environment)
+            n, wrong, skipped = run_page([b for b in blocks if b.page == page], environment)
             count += n
             failed += wrong
+            for text in skipped:
+                print(f"skipped: {text}")
         print(f"{count} blocks of shell run")
     else:
         with tempfile.TemporaryDirectory() as folder:
             count, failed = configure(blocks, given.prefix, root, pathlib.Path(folder))
+            if shutil.which("pkg-config"):
+                others, wrong = run_installed(blocks, given.prefix, pathlib.Path(folder))
+                failed += wrong
+                print(f"{others} blocks of shell run with the installation")
+            else:
+                print("skipped: the blocks that use an installation: pkg-config is missing")
         print(f"{count} blocks of CMake configured")
     for text in failed:
         print(text, file=sys.stderr)
