@@ -37,11 +37,18 @@ of_node() {  # <number> <command>...
 }
 
 node_start() {
-    of_node "$1" setsid $rabbit/rabbitmq-server >>"$folder/node$1.log" 2>&1 &
+    of_node "$1" setsid $rabbit/rabbitmq-server >"$folder/node$1.log" 2>&1 &
     node[$1]=$!
 }
 
-node_is_well() { of_node "$1" timeout 60 $rabbit/rabbitmqctl -q await_startup >/dev/null 2>&1; }
+# Started, and each queue has all its mirrors again: one that has not caught up may become the leader, without what it lacks.
+# (The node's output is asked first, since rabbitmqctl takes seconds of a processor.)
+node_is_well() {
+    grep -q 'completed with' "$folder/node$1.log" || return
+    local queues
+    queues=$(of_node "$1" timeout 300 $rabbit/rabbitmqctl -q --no-table-headers list_queues synchronised_slave_pids) || return
+    awk -v mirrors=$((nodes_joined - 1)) 'gsub(/<[^>]*>/, "") < mirrors { exit 1 }' <<<"$queues"
+} 2>/dev/null
 
 # Erlang's virtual machine, not the script around it.
 node_kill() {
@@ -49,6 +56,7 @@ node_kill() {
     wait "${node[$1]}" 2>/dev/null || true
 }
 
+nodes_joined=1
 cluster_form() {
     local i
     for i in 2 3; do
@@ -58,6 +66,7 @@ cluster_form() {
     done
     of_node 1 $rabbit/rabbitmqctl -q set_policy mirrored '.*' \
         '{"ha-mode":"all","ha-sync-mode":"automatic","ha-promote-on-shutdown":"always"}' --apply-to queues
+    nodes_joined=3
 }
 
 cluster_end() {  # the port mapper that Erlang started stays behind otherwise
