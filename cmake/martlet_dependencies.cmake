@@ -19,10 +19,8 @@ find_package(Threads REQUIRED)
 
 if(MARTLET_AUTH)
     find_package(OpenSSL 3 QUIET COMPONENTS Crypto)
-    find_library(MARTLET_ARGON2_LIBRARY argon2)
-    find_path(MARTLET_ARGON2_INCLUDE_DIR argon2.h)
-    mark_as_advanced(MARTLET_ARGON2_LIBRARY MARTLET_ARGON2_INCLUDE_DIR)
-    if(NOT TARGET OpenSSL::Crypto OR NOT MARTLET_ARGON2_LIBRARY OR NOT MARTLET_ARGON2_INCLUDE_DIR)
+    include(martlet_argon2)
+    if(NOT TARGET OpenSSL::Crypto OR NOT TARGET martlet::argon2)
         message(FATAL_ERROR
             "martlet's password files need OpenSSL 3 and libargon2. On Debian install the packages libssl-dev and "
             "libargon2-dev, or set MARTLET_AUTH=OFF.")

@@ -32,6 +32,7 @@ configure_package_config_file(
     NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/martletConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/martletConfig.cmake ${PROJECT_BINARY_DIR}/martletConfigVersion.cmake
+        ${PROJECT_SOURCE_DIR}/cmake/martlet_argon2.cmake
     DESTINATION ${martlet_package_dir} COMPONENT development)
 
 # Relative to the .pc file, so that an installation may be moved.

@@ -1,4 +1,5 @@
 from conan import ConanFile
+from conan.tools.build import check_min_cppstd
 from conan.tools.cmake import CMake, CMakeDeps, CMakeToolchain, cmake_layout
 from conan.tools.files import copy
 import os
@@ -14,12 +15,20 @@ class MartletConan(ConanFile):
     settings = "os", "arch", "compiler", "build_type"
     options = {"shared": [True, False], "fPIC": [True, False]}
     default_options = {"shared": False, "fPIC": True}
-    # The recipe stands in the source tree, two folders below its root.
-    exports_sources = ("../../CMakeLists.txt", "../../cmake/*", "../../include/*", "../../lib/*", "../../LICENSE",
-                       "../../packaging/*")
+    implements = ["auto_shared_fpic"]
 
+    # The recipe stands in the source tree, two folders below its root.
     def layout(self):
+        self.folders.root = "../.."
         cmake_layout(self)
+
+    def export_sources(self):
+        root = os.path.join(self.recipe_folder, "..", "..")
+        for pattern in ("CMakeLists.txt", "LICENSE", "cmake/*", "include/*", "lib/*", "packaging/systemd/*"):
+            copy(self, pattern, root, self.export_sources_folder)
+
+    def validate(self):
+        check_min_cppstd(self, 20)
 
     def requirements(self):
         self.requires("boost/[>=1.81 <2]", transitive_headers=True)
@@ -31,8 +40,8 @@ class MartletConan(ConanFile):
         CMakeDeps(self).generate()
         toolchain = CMakeToolchain(self)
         for part in ("CLI", "TESTS", "EXAMPLES", "BENCHMARKS"):
-            toolchain.variables[f"MARTLET_BUILD_{part}"] = False
-        toolchain.variables["MARTLET_INSTALL"] = True
+            toolchain.cache_variables[f"MARTLET_BUILD_{part}"] = False
+        toolchain.cache_variables["MARTLET_INSTALL"] = True
         toolchain.generate()
 
     def build(self):
