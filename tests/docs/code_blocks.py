@@ -174,7 +174,16 @@ def split_console(text):
     return "\n".join(commands), [line for line in text.splitlines() if not line.startswith("$ ")]
 
 
-def run_page(blocks, environment):
+def own_network():
+    """The words in front of a command that give it a network of its own; none if that cannot be had here. Root needs no
+    namespace of users for it, which would be refused in a chroot; others do."""
+    for words in (["unshare", "-n"], ["unshare", "-rn"]):
+        if subprocess.run([*words, "ip", "link", "set", "lo", "up"], capture_output=True).returncode == 0:
+            return words
+    return []
+
+
+def run_page(blocks, network, environment):
     """All blocks of a page, one after the other in one shell and one folder: later ones use what earlier ones made."""
     count, failed, skipped = 0, [], []
     folder = pathlib.Path(tempfile.mkdtemp())
@@ -203,7 +212,7 @@ def run_page(blocks, environment):
         return 0, [], skipped
     (folder / ".script").write_text("\n".join(script) + "\necho 'all done' >&2\n")
     log = open(folder / ".log", "w+")
-    shell = subprocess.Popen(["unshare", "-rn", "bash", ".script"], cwd=folder, stdin=subprocess.DEVNULL, stdout=log,
+    shell = subprocess.Popen([*network, "bash", ".script"], cwd=folder, stdin=subprocess.DEVNULL, stdout=log,
                              stderr=subprocess.STDOUT, start_new_session=True, env=environment | {"HOME": str(folder)})
     try:
         status = shell.wait(timeout=120)
@@ -252,7 +261,7 @@ def run_installed(blocks, prefix, folder):
     return count, failed
 
 
-def configure(blocks, prefix, root, folder):
+def configure(blocks, prefix, root, generator, folder):
     count, failed = 0, []
     for block in blocks:
         if block.language != "cmake" or block.reason:
@@ -264,7 +273,7 @@ def configure(blocks, prefix, root, folder):
         text = block.text.replace("https://example.org/martlet.git", f"file://{root}")
         (project / "CMakeLists.txt").write_text(
             "cmake_minimum_required(VERSION 3.25)\nproject(user LANGUAGES CXX)\nadd_executable(app main.cpp)\n" + text)
-        result = subprocess.run(["cmake", "-S", project, "-B", project / "build", f"-DCMAKE_PREFIX_PATH={prefix}",
+        result = subprocess.run(["cmake", "-G", generator, "-S", project, "-B", project / "build", f"-DCMAKE_PREFIX_PATH={prefix}",
                                  f"-DFETCHCONTENT_SOURCE_DIR_MARTLET={root}"], capture_output=True, text=True)
         if result.returncode != 0:
             failed.append(f"{block}: cmake says\n{result.stdout}{result.stderr}")
@@ -278,6 +287,7 @@ def main():
     parser.add_argument("--compiler", default="c++", help="with its options, one string separated by ;")
     parser.add_argument("--path", default="", help="folders with the programs, before PATH")
     parser.add_argument("--prefix", default="", help="an installed martlet, for cmake blocks")
+    parser.add_argument("--generator", default="Ninja", help="CMake's, for cmake blocks")
     parser.add_argument("--only", default="", help="a part of the page's name")
     given = parser.parse_args()
     root = given.root.resolve()
@@ -302,13 +312,14 @@ def main():
             print(f"skipped: {text}")
         print(f"{count} blocks of C++ compiled, {len(skipped)} skipped")
     elif given.what == "run":
-        if subprocess.run(["unshare", "-rn", "ip", "link", "set", "lo", "up"], capture_output=True).returncode != 0:
+        network = own_network()
+        if not network:
             print("skipped: no network namespace can be made here")
             return
         environment = dict(os.environ, PATH=f"{given.path}:{os.environ['PATH']}", LC_ALL="C.UTF-8")
         failed, count = [], 0
         for page in pages:
-            n, wrong, skipped = run_page([b for b in blocks if b.page == page], environment)
+            n, wrong, skipped = run_page([b for b in blocks if b.page == page], network, environment)
             count += n
             failed += wrong
             for text in skipped:
@@ -316,7 +327,7 @@ def main():
         print(f"{count} blocks of shell run")
     else:
         with tempfile.TemporaryDirectory() as folder:
-            count, failed = configure(blocks, given.prefix, root, pathlib.Path(folder))
+            count, failed = configure(blocks, given.prefix, root, given.generator, pathlib.Path(folder))
             if shutil.which("pkg-config"):
                 others, wrong = run_installed(blocks, given.prefix, pathlib.Path(folder))
                 failed += wrong
