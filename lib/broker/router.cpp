@@ -191,8 +191,7 @@ std::size_t router::count_same_way(const peer& from, const route& r,
         const std::string_view topic = messages[i].topic;
         const route* other = found[i];
         if (other == nullptr || !core::is_equal(other->topic, topic)) other = cache_.find(topic);
-        if (other == nullptr || other->same != r.same || other->generation != r.generation || !other->of_clients ||
-            topic.front() == '$') {
+        if (other == nullptr || other->same != r.same || !other->of_clients) {
             return i;
         }
     }
@@ -332,7 +331,7 @@ bool is_same(const receiver& a, const receiver& b) noexcept {
 // Most topics go to the same receivers as some other topic: those of one wildcard. One that is not recognized has a number
 // of its own, which only costs time.
 void router::number(route& r) {
-    if (!r.groups.empty()) return;
+    if (!r.groups.empty() || r.topic.starts_with('$')) return;
     std::uint64_t hash = r.receivers.size();
     for (const receiver& to : r.receivers)
         hash = (hash ^ to.session->index) * 0x9E37'79B9'7F4A'7C15;

@@ -47,7 +47,8 @@ struct receiver {
 struct route : boost::intrusive_ref_counter<route, boost::thread_unsafe_counter> {
     bool of_clients = false;  ///< a client has published to it: the topic has been checked
     std::uint64_t generation = 0;
-    std::uint64_t same = 0;  ///< routes of one generation and the same receivers share a number; 0: it has none
+    /// Routes of one generation and the same receivers share a number, which no other generation has; 0: it has none.
+    std::uint64_t same = 0;
     std::string topic;
     boost::container::small_vector<receiver, 1> receivers;  // most topics have one: beside the rest, not elsewhere
     std::vector<group_index> groups;
