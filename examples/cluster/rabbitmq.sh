@@ -31,6 +31,7 @@ of_node() {  # <number> <command>...
     env RABBITMQ_NODENAME="mq$i@localhost" ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT="$epmd_port" \
         RABBITMQ_DIST_PORT="${dist_port[i]}" RABBITMQ_CONFIG_FILE="$folder/node$i.conf" \
         RABBITMQ_ENABLED_PLUGINS_FILE="$folder/node$i/plugins" RABBITMQ_MNESIA_BASE="$folder/node$i" \
+        ERL_CRASH_DUMP="$folder/node$i/erl_crash.dump" \
         RABBITMQ_LOG_BASE="$folder/node$i" RABBITMQ_PID_FILE="$folder/node$i/pid" \
         RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1} +S 1' \
         RABBITMQ_CTL_ERL_ARGS='+S 1' "$@"
