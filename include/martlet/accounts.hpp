@@ -1,7 +1,7 @@
 // Users and their rights from mosquitto's password and ACL files, as the authenticator of a broker.
 //
 //   auto users = martlet::accounts::open(io.get_executor(), {.password_file = "users", .acl_file = "rights"}, &why);
-//   martlet::broker broker(io.get_executor(), {.authenticator = users});
+//   martlet::broker broker(io, {.authenticator = users});
 //
 // The ACL file, line by line:
 //   topic [read|write|readwrite|deny] FILTER     of the user above it; before the first `user`: of anonymous clients

@@ -1,9 +1,9 @@
 // Joins two brokers by topic maps, both ways: what is published at one is published at the other.
 //
-//   martlet::bridge bridge(io.get_executor(), {.local = {.urls = {"mqtt://localhost"}},
-//                                              .remote = {.urls = {"mqtts://hub.example"}},
-//                                              .rules = {{"pump/#", martlet::bridge_direction::both,
-//                                                         martlet::qos::exactly_once, "", "site-7/"}}});
+//   martlet::bridge bridge(io, {.local = {.urls = {"mqtt://localhost"}},
+//                               .remote = {.urls = {"mqtts://hub.example"}},
+//                               .rules = {{"pump/#", martlet::bridge_direction::both, martlet::qos::exactly_once, "",
+//                                          "site-7/"}}});
 //   bridge.start();
 //
 // Both ends are clients with sessions of their own: what is published at one end while the other is away waits. A message
@@ -26,6 +26,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace martlet {
@@ -69,6 +71,11 @@ struct bridge_statistics {
 class bridge {
 public:
     bridge(boost::asio::any_io_executor executor, bridge_options options);
+    /// With the executor of an execution context, e.g. an io_context.
+    template <class Context>
+    requires(std::is_convertible_v<typename Context::executor_type, boost::asio::any_io_executor> &&
+             !std::is_same_v<Context, bridge>) bridge(Context& context, bridge_options options)
+        : bridge(boost::asio::any_io_executor(context.get_executor()), std::move(options)) {}
     bridge(bridge&&) noexcept;
     bridge& operator=(bridge&&) noexcept;
     /// Cuts both connections; the sessions stay.

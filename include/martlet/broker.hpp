@@ -1,6 +1,6 @@
 // The broker for Boost.Asio: listens on the user's executor and serves MQTT 3.1, 3.1.1 and 5.0 on every listener.
 //
-//   martlet::broker broker(io.get_executor());
+//   martlet::broker broker(io);
 //   auto where = broker.listen("mqtt://127.0.0.1:0").value();   // where.port is the one it got
 //   io.run();
 //
@@ -27,6 +27,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -63,6 +64,11 @@ struct broker_statistics {
 class broker {
 public:
     explicit broker(asio::any_io_executor executor, const broker_options& options = {});
+    /// With the executor of an execution context, e.g. an io_context.
+    template <class Context>
+    requires(std::is_convertible_v<typename Context::executor_type, asio::any_io_executor> &&
+             !std::is_same_v<Context, broker>) explicit broker(Context& context, const broker_options& options = {})
+        : broker(asio::any_io_executor(context.get_executor()), options) {}
     broker(broker&&) noexcept;
     broker& operator=(broker&&) noexcept;
     ~broker();

@@ -30,12 +30,8 @@ enum class full_policy : std::uint8_t {
     stop_reading,  ///< nothing is read from their publishers until the client has caught up
 };
 
-/// Gets the lines of the broker's log, on its executor. Strings of peers are escaped.
-class broker_log {
-public:
-    virtual ~broker_log() = default;
-    virtual void write(log_level level, std::string_view line) = 0;
-};
+/// Gets the lines of the broker's log, on its executor. Strings of peers are escaped. log_to() makes one.
+using broker_log = log_sink;
 
 /// A rule of the specification that a client broke. Views live during the call.
 struct violation {

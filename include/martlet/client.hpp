@@ -130,11 +130,46 @@ template <class T, class... Others>
 inline constexpr bool is_none_of = (!std::is_same_v<T, Others> && ...);
 
 /// A completion token, and not by mistake an option: that is all that overload resolution has to know; whether it fits
-/// the signature is checked by async_initiate.
+/// the signature is checked by initiate().
 template <class Token>
 concept completion_token =
     is_none_of<std::remove_cvref_t<Token>, publish_options, request_options, subscribe_options, unsubscribe_options,
                disconnect_options, qos> && !std::is_convertible_v<Token, std::chrono::milliseconds>;
+
+/// True if a handler fits. The compiler then says in one line what the operation's handler takes, instead of all that
+/// asio has to say.
+template <class Token, class Signature>
+consteval bool check_handler() {
+    constexpr bool fits = asio::completion_token_for<Token, Signature>;
+    if constexpr (std::is_same_v<Signature, run_signature>)
+        static_assert(fits, "the handler takes (martlet::error_code)");
+    else if constexpr (std::is_same_v<Signature, publish_signature>)
+        static_assert(fits, "the handler takes (martlet::error_code, martlet::publish_result)");
+    else if constexpr (std::is_same_v<Signature, batch_signature>)
+        static_assert(fits, "the handler takes (martlet::error_code, martlet::batch_result)");
+    else if constexpr (std::is_same_v<Signature, ping_signature>)
+        static_assert(fits, "the handler takes (martlet::error_code, std::chrono::microseconds)");
+    else if constexpr (std::is_same_v<Signature, subscribe_signature>)
+        static_assert(fits, "the handler takes (martlet::error_code, martlet::subscription)");
+    else if constexpr (std::is_same_v<Signature, unsubscribe_signature>)
+        static_assert(fits, "the handler takes (martlet::error_code, std::vector<martlet::reason_code>)");
+    else if constexpr (std::is_same_v<Signature, receive_signature>)
+        static_assert(fits, "the handler takes (martlet::error_code, martlet::message)");
+    else if constexpr (std::is_same_v<Signature, receive_some_signature>)
+        static_assert(fits, "the handler takes (martlet::error_code, std::size_t)");
+    else
+        static_assert(fits, "the handler takes (martlet::error_code, martlet::client_event)");
+    return fits;
+}
+
+/// asio::async_initiate for a handler that fits.
+template <class Token, class Signature, class Initiation, class... Arguments>
+auto initiate(Initiation&& initiation, Token& token, Arguments&&... arguments) {
+    if constexpr (check_handler<Token, Signature>()) {
+        return asio::async_initiate<Token, Signature>(std::forward<Initiation>(initiation), token,
+                                                      std::forward<Arguments>(arguments)...);
+    }
+}
 
 }  // namespace detail
 
@@ -175,7 +210,7 @@ public:
     /// The same with a time limit; no_timeout: none.
     template <detail::completion_token Token = asio::deferred_t>
     [[nodiscard]] auto async_receive(std::chrono::milliseconds timeout, Token&& token = Token()) {
-        return asio::async_initiate<Token, detail::receive_signature>(
+        return detail::initiate<Token, detail::receive_signature>(
             [](auto handler, detail::core_ptr core, detail::stream_ptr stream, std::chrono::milliseconds limit) {
                 detail::bound_completion<detail::receive_signature> bound(std::move(handler), core);
                 detail::start_receive(std::move(core), std::move(stream), limit, std::move(bound));
@@ -188,7 +223,7 @@ public:
     /// (errc::option_invalid). Else like async_receive.
     template <detail::completion_token Token = asio::deferred_t>
     [[nodiscard]] auto async_receive_some(std::span<message> into, Token&& token = Token()) {
-        return asio::async_initiate<Token, detail::receive_some_signature>(
+        return detail::initiate<Token, detail::receive_some_signature>(
             [](auto handler, detail::core_ptr core, detail::stream_ptr stream, std::span<message> room) {
                 detail::bound_completion<detail::receive_some_signature> bound(std::move(handler), core);
                 detail::start_receive_some(std::move(core), std::move(stream), room, no_timeout, std::move(bound));
@@ -235,14 +270,15 @@ public:
 
     /// Connects, keeps connected and reconnects. Operations may be started before.
     /// Handler: void(error_code). Completes without an error after async_disconnect or stop(), else with why it gave up:
-    /// a fatal refusal (a reason_code), errc::url_invalid, option_invalid, client_id_invalid, store_failed,
-    /// store_damaged; with reconnecting off also the cause of the loss; errc::already_running.
-    /// Operations that are pending then end with errc::not_running. Afterwards it may be called again: queue, session
-    /// and streams are kept.
+    /// a fatal refusal (a reason_code), a failure of TLS that trying again cannot change, errc::url_invalid,
+    /// option_invalid, client_id_invalid, store_failed, store_in_use, store_of_another_client, store_damaged; with reconnecting off also the cause of the loss; errc::already_running.
+    /// Operations that are pending then end with errc::not_running: behind async_run's own end if that has an error (so
+    /// that the reason is told first), before it if not. Afterwards it may be called again: queue, session and streams
+    /// are kept.
     /// Cancellation: like stop(), completes with operation_aborted.
     template <detail::completion_token Token = asio::deferred_t>
     [[nodiscard]] auto async_run(Token&& token = Token()) {
-        return asio::async_initiate<Token, detail::run_signature>(
+        return detail::initiate<Token, detail::run_signature>(
             [](auto handler, detail::core_ptr core) { detail::start_run(std::move(core), std::move(handler)); }, token,
             core_);
     }
@@ -257,7 +293,7 @@ public:
     template <detail::completion_token Token = asio::deferred_t>
     [[nodiscard]] auto async_publish(std::string_view topic, payload bytes, const publish_options& options,
                                      Token&& token = Token()) {
-        return asio::async_initiate<Token, detail::publish_signature>(
+        return detail::initiate<Token, detail::publish_signature>(
             [](auto handler, detail::core_ptr core, detail::request_ptr<detail::publish_request> request) {
                 detail::bound_completion<detail::publish_signature> bound(std::move(handler), core);
                 detail::start_publish(std::move(core), std::move(request), std::move(bound));
@@ -276,7 +312,7 @@ public:
     template <detail::completion_token Token = asio::deferred_t>
     [[nodiscard]] auto async_publish_batch(std::span<const publication> messages, std::chrono::milliseconds timeout,
                                            Token&& token = Token()) {
-        return asio::async_initiate<Token, detail::batch_signature>(
+        return detail::initiate<Token, detail::batch_signature>(
             [](auto handler, detail::core_ptr core, detail::request_ptr<detail::batch_request> request) {
                 detail::start_publish_batch(std::move(core), std::move(request), std::move(handler));
             },
@@ -299,7 +335,7 @@ public:
     template <detail::completion_token Token = asio::deferred_t>
     [[nodiscard]] auto async_request(std::string_view topic, payload bytes, const request_options& options,
                                      Token&& token = Token()) {
-        return asio::async_initiate<Token, detail::receive_signature>(
+        return detail::initiate<Token, detail::receive_signature>(
             [](auto handler, detail::core_ptr core, detail::request_ptr<detail::request_arguments> arguments) {
                 detail::start_request(std::move(core), std::move(arguments), std::move(handler));
             },
@@ -344,7 +380,7 @@ public:
     template <detail::completion_token Token = asio::deferred_t>
     [[nodiscard]] auto async_subscribe(std::span<const subscription_request> filters, const subscribe_options& options,
                                        Token&& token = Token()) {
-        return asio::async_initiate<Token, detail::subscribe_signature>(
+        return detail::initiate<Token, detail::subscribe_signature>(
             [](auto handler, detail::core_ptr core, detail::request_ptr<detail::subscribe_request> request) {
                 detail::start_subscribe(std::move(core), std::move(request), std::move(handler));
             },
@@ -359,7 +395,7 @@ public:
     template <detail::completion_token Token = asio::deferred_t>
     [[nodiscard]] auto async_unsubscribe(std::span<const std::string_view> filters, const unsubscribe_options& options,
                                          Token&& token = Token()) {
-        return asio::async_initiate<Token, detail::unsubscribe_signature>(
+        return detail::initiate<Token, detail::unsubscribe_signature>(
             [](auto handler, detail::core_ptr core, detail::request_ptr<detail::unsubscribe_request> request) {
                 detail::start_unsubscribe(std::move(core), std::move(request), std::move(handler));
             },
@@ -383,7 +419,7 @@ public:
     /// Handler: void(error_code, message). Errors: errc::not_running, operation_aborted.
     template <detail::completion_token Token = asio::deferred_t>
     [[nodiscard]] auto async_receive(Token&& token = Token()) {
-        return asio::async_initiate<Token, detail::receive_signature>(
+        return detail::initiate<Token, detail::receive_signature>(
             [](auto handler, detail::core_ptr core) {
                 detail::bound_completion<detail::receive_signature> bound(std::move(handler), core);
                 detail::start_receive(std::move(core), nullptr, no_timeout, std::move(bound));
@@ -396,7 +432,7 @@ public:
     /// operation_aborted.
     template <detail::completion_token Token = asio::deferred_t>
     [[nodiscard]] auto async_ping(std::chrono::milliseconds timeout, Token&& token = Token()) {
-        return asio::async_initiate<Token, detail::ping_signature>(
+        return detail::initiate<Token, detail::ping_signature>(
             [](auto handler, detail::core_ptr core, std::chrono::milliseconds limit) {
                 detail::start_ping(std::move(core), limit, std::move(handler));
             },
@@ -413,7 +449,7 @@ public:
     /// the connection is lost. Cancellation: only the waiting ends.
     template <detail::completion_token Token = asio::deferred_t>
     [[nodiscard]] auto async_reauthenticate(std::chrono::milliseconds timeout, Token&& token = Token()) {
-        return asio::async_initiate<Token, detail::run_signature>(
+        return detail::initiate<Token, detail::run_signature>(
             [](auto handler, detail::core_ptr core, std::chrono::milliseconds limit) {
                 detail::start_reauthenticate(std::move(core), limit, std::move(handler));
             },
@@ -428,7 +464,7 @@ public:
     /// Handler: void(error_code, client_event). Errors: operation_aborted.
     template <detail::completion_token Token = asio::deferred_t>
     [[nodiscard]] auto async_next_event(Token&& token = Token()) {
-        return asio::async_initiate<Token, detail::event_signature>(
+        return detail::initiate<Token, detail::event_signature>(
             [](auto handler, detail::core_ptr core) { detail::start_next_event(std::move(core), std::move(handler)); },
             token, core_);
     }
@@ -438,7 +474,7 @@ public:
     /// Handler: void(error_code). Errors: errc::not_running, operation_timeout (the connection was cut).
     template <detail::completion_token Token = asio::deferred_t>
     [[nodiscard]] auto async_disconnect(const disconnect_options& options, Token&& token = Token()) {
-        return asio::async_initiate<Token, detail::run_signature>(
+        return detail::initiate<Token, detail::run_signature>(
             [](auto handler, detail::core_ptr core, const disconnect_options& o, std::string text,
                std::vector<owned_user_property> properties) {
                 detail::start_disconnect(std::move(core), o, std::move(text), std::move(properties),

@@ -86,12 +86,8 @@ using credentials_handler = std::function<void(error_code, credentials)>;
 using credentials_source = std::function<void(const endpoint& where, credentials_handler done)>;
 
 /// Gets a line of text for each client_event, on the client's executor. Lines never have payloads, passwords or
-/// Authentication Data. Must not call the client. Costs nothing when absent.
-class client_log {
-public:
-    virtual ~client_log() = default;
-    virtual void write(log_level level, std::string_view line) = 0;
-};
+/// Authentication Data. Must not call the client. Costs nothing when absent. log_to() makes one.
+using client_log = log_sink;
 
 /// Sees every control packet, for debug output. Called on the client's executor: received packets when they arrive, sent
 /// ones when they are handed to the transport. Must not call the client. Costs nothing when absent.
@@ -105,7 +101,7 @@ public:
 
 /// Everything that a client is told at its construction.
 struct client_options {
-    /// Servers, tried in this order: "mqtt://host[:port]", "mqtt://[::1]:1883", "mqtt+unix:/path" …; see endpoint.hpp.
+    /// Servers, tried in this order: "mqtt://host[:port]", "mqtt://[::1]:1883", "mqtts://…", "ws://…", "unix:/path" …; see endpoint.hpp.
     /// User name and password of a URL count if the options below have none.
     std::vector<std::string> urls = {"mqtt://localhost"};
 
@@ -294,7 +290,7 @@ struct client_event {
         resubscribe_refused,  ///< `text`: a filter, `cause`: why; its subscription has ended
         messages_dropped,     ///< `count` received messages were dropped by a stated policy; `text` says which
         queue_dropped,        ///< `count` outgoing messages were dropped by the queue's policy, or expired
-        version_changed,      ///< the server does not know the version; the next attempt uses `info.version`
+        version_changed,      ///< `url` does not know the version, or (`cause`) seems not to: next comes `info.version`
         redirected,           ///< the server has sent us to `url`
         stopped,              ///< async_run ends with `cause`; `text` says more if it is the store's
         store_delayed,  ///< commits to the store are held up by `cause`, `text`, and tried again; no `cause`: they go on

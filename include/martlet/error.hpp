@@ -34,7 +34,7 @@ enum class errc {
     version_not_supported,  ///< the operation needs MQTT 5, which the connection does not speak
     message_expired,        ///< its Message Expiry Interval passed before it could be sent
     // life cycle
-    not_running,         ///< the client is not running or was stopped
+    not_running,         ///< the client is not running or was stopped; async_run ends with the reason
     already_running,     ///< async_run is already in progress
     not_connected,       ///< there is no connection, and the operation does not wait for one
     subscription_ended,  ///< the subscription was closed or refused
@@ -49,7 +49,7 @@ enum class errc {
     protocol_error,     ///< a packet that is not allowed in this state
     connection_closed,  ///< the peer closed the connection without saying why
     // storage
-    store_failed,   ///< the store could not commit
+    store_failed,   ///< the store cannot be opened, read or written
     store_damaged,  ///< the store's content cannot be trusted
     // authentication
     authentication_failed,  ///< enhanced authentication: the other side's proof is wrong. MQTT 5 §4.12
@@ -70,6 +70,11 @@ enum class errc {
     websocket_protocol_error,   ///< a frame that RFC 6455 or MQTT does not allow. MQTT 5 §6
     proxy_failed,               ///< the proxy did not connect us
     proxy_refused_credentials,  ///< the proxy wants other credentials than ours
+    // later ones of the groups above: numbers, which messages show, stay what they are
+    store_in_use,              ///< another client or broker, of this process or another, has the store open
+    store_of_another_client,   ///< the store holds the session of another client identifier
+    store_absent,              ///< sqlite::acknowledge, enqueue: the database has no tables of a client's store
+    tls_certificate_required,  ///< the server wants a certificate of the client, which has none: tls_options
 };
 
 /// What a peer said: the reason codes of MQTT 5 §2.4. The return codes of 3.1 and 3.1.1 are mapped onto them.

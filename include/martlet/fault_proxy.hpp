@@ -3,7 +3,7 @@
 //
 //   auto faults = std::make_shared<martlet::faults>(7);
 //   faults->add("reset after=100..4000B times=100").value();
-//   martlet::fault_proxy proxy(io.get_executor(), {.to = "mqtt://127.0.0.1:1883", .faults = faults});
+//   martlet::fault_proxy proxy(io, {.to = "mqtt://127.0.0.1:1883", .faults = faults});
 //   const auto where = proxy.listen("mqtt://127.0.0.1:0").value();
 //
 // TLS and WebSocket pass as bytes without meaning: rules that look at packets do not act on them. Whether a connection is
@@ -27,6 +27,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 namespace martlet {
 
@@ -52,6 +54,11 @@ class fault_proxy {
 public:
     /// Nothing is dialed before the first client comes.
     fault_proxy(boost::asio::any_io_executor executor, fault_proxy_options options);
+    /// With the executor of an execution context, e.g. an io_context.
+    template <class Context>
+    requires(std::is_convertible_v<typename Context::executor_type, boost::asio::any_io_executor> &&
+             !std::is_same_v<Context, fault_proxy>) fault_proxy(Context& context, fault_proxy_options options)
+        : fault_proxy(boost::asio::any_io_executor(context.get_executor()), std::move(options)) {}
     fault_proxy(fault_proxy&&) noexcept;
     fault_proxy& operator=(fault_proxy&&) noexcept;
     /// Closes everything.

@@ -3,10 +3,11 @@
 // `martlet broker --fault`, `martlet proxy --fault`, broker_options::faults and fault_proxy_options::faults.
 //
 //   auto faults = std::make_shared<martlet::faults>(7);          // a seed
-//   martlet::broker broker(io.get_executor(), {.faults = faults});
-//   faults->add("drop puback n=1").value();                      // the first PUBACK of each connection gets lost
+//   martlet::broker broker(io, {.faults = faults});
+//   faults->add("reset out>puback n=1").value();                 // each connection ends instead of its first PUBACK
 //
-//   rule   := action target [when] [who] [limit]                 the words after the action in any order
+//   rule   := action [target] [when] [who] [limit]               the words behind the action in any order; its number or
+//                                                                time belongs to it
 //   action := drop | dup | delay TIME[±TIME] | reorder N | corrupt [byte=N] | truncate N
 //           | split N | coalesce [TIME] | throttle BYTES/s | stall TIME | half-open
 //           | reset | half-close | disconnect [rc=CODE]
@@ -20,7 +21,7 @@
 //
 // TIME is a number with us, ms, s or m; SIZE a number with B, kB or MB; CODE a reason code, 0x97. TIME, K and SIZE of
 // `after` may be a range A..B: each connection draws its own. in> is towards the broker, out> towards the client; without
-// it a rule is for both.
+// it a rule is for both. Without a target a rule is for any packet.
 //
 // Actions on packets:
 //   drop          it does not arrive                dup       it arrives twice; the copy of QoS 1 or 2 has DUP
@@ -51,11 +52,13 @@
 #include <martlet/error.hpp>
 #include <martlet/types.hpp>
 
+#include <boost/assert/source_location.hpp>
 #include <boost/system/result.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iosfwd>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -83,6 +86,16 @@ struct fault_count {
     std::uint64_t times = 0;
 };
 
+/// Why a rule was not taken.
+struct fault_rule_error {
+    error_code code;   ///< errc::option_invalid
+    std::string text;  ///< one line that names the rule: "'dorp publish': 'dorp' is not an action: drop, dup, …"
+};
+/// Writes the text; a result is printed by this, for example by a test that has failed.
+std::ostream& operator<<(std::ostream& out, const fault_rule_error& error);
+/// What value() of a result without a value does: throws boost::system::system_error, whose what() begins with the text.
+[[noreturn]] void throw_exception_from_error(const fault_rule_error& error, const boost::source_location& where);
+
 /// A list of rules that connections follow; it may change while they do.
 /// Thread: the executor of the broker or proxy that has it.
 class faults {
@@ -92,11 +105,12 @@ public:
     faults& operator=(const faults&) = delete;
     ~faults();
 
-    /// Adds a rule behind the others; connections that are open follow it, too. Returns its number.
-    /// Errors: errc::option_invalid; \p why, if given, gets one line.
-    boost::system::result<std::size_t> add(std::string_view rule, std::string* why = nullptr);
+    /// Adds a rule behind the others; connections that are open follow it, too. Returns its number, or why it is none:
+    /// add("…").value() throws that.
+    [[nodiscard]] boost::system::result<std::size_t, fault_rule_error> add(std::string_view rule);
     /// Adds each line of a text that is neither empty nor begins with '#'. All or nothing; \p why names the line.
-    error_code add_lines(std::string_view text, std::string* why = nullptr);
+    /// Errors: errc::option_invalid.
+    [[nodiscard]] error_code add_lines(std::string_view text, std::string* why = nullptr);
     /// The rule with this number acts no more; its count stays.
     void remove(std::size_t number) noexcept;
     /// No rule acts any more.

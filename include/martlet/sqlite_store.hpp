@@ -37,14 +37,15 @@ struct sqlite_store_options {
 
 /// A store in the file `path`, which is created with mode 0600 if it does not exist; beside it stand `path`-wal, -shm
 /// and -lock. Nothing is opened before store::load(), whose errors store::last_error() explains in one line:
-/// errc::store_failed if the file cannot be opened or another store has it open, errc::store_damaged if anything in it
-/// contradicts itself (it says which table and row). A damaged file is never repaired or reset.
+/// errc::store_in_use if another store, of this process or another, has the file open, errc::store_failed if it cannot be
+/// opened, errc::store_damaged if anything in it contradicts itself (it says which table and row). A damaged file is never repaired or reset.
 /// One file serves one client or one broker. Destroying the store waits for what was handed to commit().
 [[nodiscard]] std::shared_ptr<store> sqlite_store(std::string path, sqlite_store_options options = {});
 
 // What an application does inside its own transactions, on its own connection to the file of a client's store. The
-// connection may belong to any thread. The store must have been loaded once, else errc::store_failed (no tables). The
-// errors of SQLite itself are reported as errc::store_failed; sqlite3_errmsg() says more.
+// connection may belong to any thread. The store must have been loaded once: errc::store_absent says that the connection's
+// file is another one, without its tables. The errors of SQLite itself are reported as errc::store_failed;
+// sqlite3_errmsg() says more.
 namespace sqlite {
 
 /// Records that the application has processed a received QoS 2 message: when the transaction commits, no later process
@@ -70,7 +71,7 @@ struct publication {
 
 /// Puts a message into the client's outgoing queue when the transaction commits: it is published exactly if that
 /// happens, also by a later process. Then call client::publish_enqueued(); a client that starts does so by itself.
-/// Errors: errc::topic_invalid, option_invalid (QoS 0), property_invalid, packet_too_large.
+/// Errors: errc::topic_invalid, option_invalid (QoS 0), property_invalid, packet_too_large; store_absent, store_failed.
 [[nodiscard]] error_code enqueue(sqlite3* connection, const publication& what);
 
 }  // namespace sqlite

@@ -46,7 +46,8 @@ public:
     store& operator=(const store&) = delete;
     virtual ~store() = default;
 
-    /// Brings everything back; called once, before the first commit(). Errors: errc::store_damaged, store_failed.
+    /// Brings everything back; called once, before the first commit(). Errors: errc::store_damaged, store_failed,
+    /// store_in_use.
     virtual void load(load_handler done) = 0;
 
     /// Stores the rows, in order, all or none; then calls `done` with the batch's number. Batches complete in order. What

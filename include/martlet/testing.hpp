@@ -5,7 +5,7 @@
 //
 //     asio::io_context io;
 //     martlet::testing::virtual_network net(io);           // before clients and brokers are made on `io`
-//     martlet::broker broker(io.get_executor());
+//     martlet::broker broker(io);
 //     broker.listen("mqtt://127.0.0.1:1883").value();
 //     martlet::client client(io, {.urls = {"mqtt://127.0.0.1"}});
 //     …

@@ -123,6 +123,14 @@ struct test_certificates {
 [[nodiscard]] boost::system::result<test_certificates> make_test_certificates(const std::vector<std::string>& hosts = {
                                                                                   "localhost", "127.0.0.1", "::1"});
 
+/// Certificates that were kept in files, say: no error if authority, server and client are still valid, belong together and
+/// fit their keys, and the server's is for all of `hosts`. \p why, if given, gets one line.
+/// Errors: errc::tls_options_invalid (what is no PEM, a key that does not fit), certificate_expired and the like.
+[[nodiscard]] error_code check_test_certificates(const test_certificates& kept,
+                                                 const std::vector<std::string>& hosts = {"localhost", "127.0.0.1",
+                                                                                          "::1"},
+                                                 std::string* why = nullptr);
+
 /// True if this build has TLS.
 [[nodiscard]] bool has_tls() noexcept;
 

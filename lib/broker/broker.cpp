@@ -2,6 +2,7 @@
 // a store, connections wait until it is loaded, and each turn's rows go to it as one batch.
 #include "broker/broker_engine.hpp"
 #include "broker/broker_trace.hpp"
+#include "broker/log_quota.hpp"
 #include "faults/faulty_transport.hpp"
 #include "net/driver.hpp"
 #include "net/listener_layers.hpp"
@@ -14,6 +15,7 @@
 #include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/prefer.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <list>
 #include <new>
@@ -23,6 +25,20 @@
 namespace martlet {
 
 namespace {
+
+/// Also the port that to_string() leaves out.
+std::string with_port(const endpoint& where) {
+    std::string url = to_string(where);
+    if (!has_host(where.scheme) || where.port != default_port(where.scheme)) return url;
+    const std::size_t path = url.find('/', url.find("://") + 3);
+    return url.insert(std::min(path, url.size()), ":" + std::to_string(where.port));
+}
+
+/// True if a client was refused by TLS, or refuses us.
+bool is_of_tls(const error_code& error) {
+    return error.category() == errc_category() && error.value() >= static_cast<int>(errc::tls_options_invalid) &&
+           error.value() <= static_cast<int>(errc::certificate_invalid);
+}
 
 bool is_local(std::string_view address) {
     return address.starts_with("127.") || address.starts_with("[::1]") || address.starts_with("[::ffff:127.") ||
@@ -117,7 +133,7 @@ public:
         about->name = to_string(local);
         about->port = local.port;
         about->number = ++listened_;
-        log(log_level::notice, "Listening at " + to_string(local));
+        log(log_level::notice, "Listening at " + with_port(local));
         return local;
     }
 
@@ -316,15 +332,22 @@ private:
 
     void on_closed(connection& c, const net::driver& link, error_code error) {
         if (error) {
-            if (const std::string why = link.link().failure(); !why.empty()) {
-                log(log_level::notice,
-                    "Connection from " + link.link().peer_address() + ": " + error.message() + ": " + why);
-            }
+            if (const std::string why = link.link().failure(); !why.empty()) tell_failure(link.link(), error, why);
         }
         engine_.on_closed(c.id, network_->now());
         connections_.erase(c.self);
         flush();
         if (stopping_ && connections_.empty()) continue_later();
+    }
+
+    /// A client that TLS refuses does not learn much: here is the reason, as often as the log can bear.
+    void tell_failure(const net::transport& link, const error_code& error, const std::string& why) {
+        std::string line = "Connection from " + link.peer_address() + ": " + error.message() + ": " + why;
+        if (!is_of_tls(error) || !refusals_.admits(network_->now().steady)) return log(log_level::notice, line);
+        if (const auto untold = refusals_.take_untold(); untold != 0 && !logs(log_level::notice)) {
+            line += " (" + std::to_string(untold) + " more of TLS were not told)";
+        }
+        log(log_level::warning, line);
     }
 
     static void flush_one(const broker_impl::flush_item& item) {
@@ -411,6 +434,7 @@ private:
     std::vector<std::function<void()>> loaded_;
     std::shared_ptr<commits> committed_;
     asio::any_io_executor work_;  // keeps the loop alive while the store is loading
+    broker_impl::log_quota refusals_;
     bool posted_ = false;
     bool stopping_ = false;
     bool is_loading_ = false;

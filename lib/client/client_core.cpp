@@ -261,15 +261,19 @@ void client_core::dialed(net::dial_result result) {
 }
 
 void client_core::finish_run(error_code error) {
-    // All that wait for the connection: they end before async_run does.
+    const auto end_run = [&] {
+        if (auto* const op = std::exchange(running_, nullptr)) {
+            op->fail(error);
+            ready(*op);
+        }
+    };
+    // Who waits for the connection only learns that there is none: the reason is to be heard before.
+    if (error) end_run();
     fail_all(errc::not_running, false);
     for (auto* const op : disconnecting_)
         ready(*op);
     disconnecting_.clear();
-    if (auto* const op = std::exchange(running_, nullptr)) {
-        op->fail(error);
-        ready(*op);
-    }
+    end_run();
 }
 
 void client_core::fail_all(error_code why, bool also_events) {
@@ -381,6 +385,12 @@ void client_core::arm_timer() {
 
 void client_core::load_store() {
     if (std::exchange(store_is_loading_, true)) return;
+    if (options_.log && options_.session != session_mode::resume) {
+        options_.log->write(
+            log_level::warning,
+            "a store without session_mode::resume: each run begins a new session at the server, and what "
+            "came for the old one is lost");
+    }
     options_.store->watch([weak = weak_from_this(), network = network_](error_code error, std::string text) {
         net::post(*network, [weak, error, text = std::move(text)] {
             const auto self = weak.lock();
@@ -401,11 +411,10 @@ void client_core::on_store_loaded(error_code error, stored_state state) {
     if (is_shut_down_) return;
     turn t(*this, true);
     store_is_loading_ = false;
-    if (!error) error = engine_.restore(std::move(state));
+    std::string why;
+    if (!error) error = engine_.restore(std::move(state), why);
     if (error) {
-        auto text = options_.store->last_error();
-        if (text.empty()) text = std::string(error.message());
-        engine_.on_store_condition(error, std::move(text));
+        engine_.on_store_unusable(error, why.empty() ? options_.store->last_error() : std::move(why));
         if (running_ != nullptr) finish_run(error);
     } else {
         store_is_loaded_ = true;

@@ -94,11 +94,14 @@ public:
     void on_committed(std::uint64_t number);
     /// `text`: what the store says of it. The run ends.
     void on_store_failed(error_code error, std::string text);
+    /// The store cannot be used, and the run ends before it has begun.
+    void on_store_unusable(error_code error, std::string text);
     /// Commits are held up, or (no error) go on.
     void on_store_condition(error_code error, std::string text);
     /// What an earlier process has stored; once, before the first start(). What is published or subscribed to before is
     /// kept. Errors: errc::store_damaged; client_id_invalid: the store is another client's.
-    [[nodiscard]] error_code restore(stored_state state);
+    /// After an error `why` may say more than it.
+    [[nodiscard]] error_code restore(stored_state state, std::string& why);
     /// Messages from store::read_enqueued(), after last_enqueued().
     void take_enqueued(std::vector<enqueued_row> rows);
     /// True: the store may have some that were not read yet, and a drain waits for them.
@@ -213,7 +216,7 @@ private:
     void on_refused(const packets::connack& connack);
     void on_failed(const core::event& e);
     void on_server_disconnect(const packets::disconnect& packet);
-    [[nodiscard]] bool try_other_version();
+    [[nodiscard]] bool try_other_version(error_code because);
     void link_ended(error_code cause, std::string text, link_action::kind_type how, bool fatal,
                     std::string reference = {});
     void try_again(error_code cause, bool was_open);

@@ -5,6 +5,21 @@
 
 namespace martlet {
 
+namespace {
+
+// A server that does not know MQTT 5 may hang up or answer in a form of its own, and so may one that wants TLS.
+std::string because_of_version(const client_event& e) {
+    if (e.cause == reason_code::unsupported_protocol_version) return "the server does not know this version";
+    std::string line = e.cause == errc::connection_closed
+                           ? "the server closed the connection without an answer"
+                           : "the server's answer is not one of MQTT 5, as that of an older one is not";
+    if (e.url.starts_with("mqtt:")) line += " (does the port want TLS? mqtts://)";
+    if (e.url.starts_with("ws:")) line += " (does the port want TLS? wss://)";
+    return line;
+}
+
+}  // namespace
+
 std::string to_string(const client_event& e) {
     using kind = client_event::kind_type;
     std::string line;
@@ -28,7 +43,8 @@ std::string to_string(const client_event& e) {
         case kind::messages_dropped: return std::to_string(e.count) + " received messages are dropped: " + e.text;
         case kind::queue_dropped: return std::to_string(e.count) + " outgoing messages are dropped or have expired";
         case kind::version_changed:
-            return "the server does not know this version; trying MQTT " + std::string(to_string(e.info.version));
+            line = because_of_version(e);
+            return line.append("; trying MQTT ").append(to_string(e.info.version));
         case kind::redirected: line = "the server sends us to " + e.url; break;
         case kind::stopped: line = "stopped"; break;
         case kind::store_delayed:

@@ -128,7 +128,7 @@ void client_engine::on_refused(const packets::connack& connack) {
     --unanswered_;  // and the session is as it was
     const auto reason = connack.reason;
     const bool has_older = version_ == protocol_version::v5 || !client_id_.empty();  // 3.1 needs a client id
-    if (reason == reason_code::unsupported_protocol_version && has_older && try_other_version()) return;
+    if (reason == reason_code::unsupported_protocol_version && has_older && try_other_version(reason)) return;
     link_ended(reason, std::string(connack.properties.reason_string.value_or("")), link_action::kind_type::abandon,
                is_fatal_refusal(reason), std::string(connack.properties.server_reference.value_or("")));
 }
@@ -144,7 +144,7 @@ void client_engine::on_server_disconnect(const packets::disconnect& packet) {
 void client_engine::on_failed(const core::event& e) {
     // A server of an older version may answer our CONNECT in a form that is none in ours.
     const bool may_be_old = state_ == state::handshake && version_ == protocol_version::v5;
-    if (may_be_old && e.error != errc::connect_timeout && try_other_version()) return;
+    if (may_be_old && e.error != errc::connect_timeout && try_other_version(e.error)) return;
     std::string text(e.why.text);
     if (!e.why.rule.empty()) text.append(" [").append(e.why.rule).append("]");
     const bool is_dead = e.error == errc::keep_alive_timeout || e.error == errc::connect_timeout;
@@ -163,7 +163,7 @@ void client_engine::on_link_closed(error_code error, std::string detail) {
     // A server that does not know MQTT 5 may just hang up.
     const bool hung_up =
         state_ == state::handshake && version_ == protocol_version::v5 && error == errc::connection_closed;
-    if (!(hung_up && try_other_version())) {
+    if (!(hung_up && try_other_version(error))) {
         link_ended(error, std::move(detail), link_action::kind_type::cut, is_fatal_failure(error));
     }
     settle();
@@ -171,13 +171,15 @@ void client_engine::on_link_closed(error_code error, std::string detail) {
 
 // -- after a link
 
-bool client_engine::try_other_version() {
+bool client_engine::try_other_version(error_code because) {
     if (version_is_known_ || version_ == protocol_version::v3_1 || options_.authentication) return false;
     version_ = version_ == protocol_version::v5 ? protocol_version::v3_1_1 : protocol_version::v3_1;
     detach_connection();
     actions_.push_back({link_action::kind_type::abandon, {}, {}, {}, 0, {}});
     client_event e;
     e.kind = client_event::kind_type::version_changed;
+    e.url = to_string(where());
+    e.cause = because;
     e.info.version = version_;
     push_event(std::move(e));
     dial_now();

@@ -15,7 +15,7 @@ constexpr std::size_t enqueued_at_once = 1'000;
 }  // namespace
 
 // What an earlier process left behind. Messages that were published before this are queued behind it.
-error_code client_engine::restore(stored_state from) {
+error_code client_engine::restore(stored_state from, std::string& why) {
     std::vector<core::outgoing> early = session_.take_queue();
     (void)journal_.take();  // rows of `early`, which gets new ones
 
@@ -24,7 +24,10 @@ error_code client_engine::restore(stored_state from) {
     for (auto& stored : from.sessions) {
         if (stored.row.session != session_.key()) return errc::store_damaged;
         const auto& id = stored.row.client_id;
-        if (!id.empty() && !options_.client_id.empty() && id != options_.client_id) return errc::client_id_invalid;
+        if (!id.empty() && !options_.client_id.empty() && id != options_.client_id) {
+            why = "of client id '" + id + "', not of '" + options_.client_id + "'";
+            return errc::store_of_another_client;
+        }
         if (client_id_.empty()) client_id_ = id;
         epoch = stored.row.epoch + 1;  // receipts of the earlier process mean nothing any more
         received = stored.messages.received;
@@ -138,6 +141,10 @@ void client_engine::expect_enqueued(bool may_come) {
 }
 
 // -- troubles
+
+void client_engine::on_store_unusable(error_code error, std::string text) {
+    tell(client_event::kind_type::stopped, error, std::move(text));
+}
 
 void client_engine::on_store_condition(error_code error, std::string text) {
     client_event e;

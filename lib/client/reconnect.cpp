@@ -76,6 +76,7 @@ bool is_fatal_failure(const error_code& error) noexcept {
     switch (static_cast<errc>(error.value())) {
         case errc::url_invalid:
         case errc::tls_options_invalid:
+        case errc::tls_certificate_required:
         case errc::tls_peer_refused:
         case errc::certificate_expired:  // not_yet_valid goes by itself: a device's clock is set after its start
         case errc::certificate_wrong_host:

@@ -61,7 +61,7 @@ std::string_view to_string(errc error) noexcept {
         case errc::receive_blocked: return "received messages that nobody takes hold up the operation";
         case errc::version_not_supported: return "the operation needs MQTT 5, which the connection does not speak";
         case errc::message_expired: return "the message expired before it could be sent";
-        case errc::not_running: return "the client is not running";
+        case errc::not_running: return "the client is not running (async_run has the reason)";
         case errc::already_running: return "the client is already running";
         case errc::not_connected: return "there is no connection";
         case errc::subscription_ended: return "the subscription has ended";
@@ -73,11 +73,15 @@ std::string_view to_string(errc error) noexcept {
         case errc::malformed_packet: return "the peer sent a packet that cannot be parsed";
         case errc::protocol_error: return "the peer sent a packet that the protocol does not allow";
         case errc::connection_closed: return "the peer closed the connection";
-        case errc::store_failed: return "the store could not commit";
+        case errc::store_failed: return "the store cannot be opened, read or written";
+        case errc::store_in_use: return "the store is in use";
+        case errc::store_of_another_client: return "the store holds the session of another client identifier";
+        case errc::store_absent: return "the database has no tables of a client's store";
         case errc::store_damaged: return "the content of the store is damaged";
         case errc::authentication_failed: return "the peer's proof of authentication is wrong";
         case errc::tls_options_invalid: return "the TLS options cannot be used";
         case errc::tls_handshake_failed: return "the TLS handshake failed";
+        case errc::tls_certificate_required: return "the server wants a client certificate, and there is none";
         case errc::tls_peer_refused: return "the peer does not accept our certificate or key";
         case errc::tls_failed: return "the TLS stream is broken";
         case errc::certificate_expired: return "the peer's certificate has expired";

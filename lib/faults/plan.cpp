@@ -1,6 +1,9 @@
 #include "faults/plan.hpp"
 
+#include <boost/system/system_error.hpp>
+
 #include <algorithm>
+#include <ostream>
 #include <utility>
 
 namespace martlet {
@@ -68,12 +71,17 @@ faults::faults(std::uint64_t seed) : plan_(std::make_shared<faults_impl::plan>(s
 
 faults::~faults() = default;
 
-boost::system::result<std::size_t> faults::add(std::string_view rule, std::string* why) {
+boost::system::result<std::size_t, fault_rule_error> faults::add(std::string_view rule) {
     faults_impl::rule made;
     std::string problem;
     if (faults_impl::parse_rule(rule, made, problem)) return plan_->add(std::move(made));
-    if (why != nullptr) *why = "'" + std::string(rule) + "': " + problem;
-    return make_error_code(errc::option_invalid);
+    return fault_rule_error{errc::option_invalid, "'" + std::string(rule) + "': " + problem};
+}
+
+std::ostream& operator<<(std::ostream& out, const fault_rule_error& error) { return out << error.text; }
+
+void throw_exception_from_error(const fault_rule_error& error, const boost::source_location&) {
+    throw boost::system::system_error(error.code, error.text);
 }
 
 error_code faults::add_lines(std::string_view text, std::string* why) {

@@ -24,6 +24,8 @@ error_code would_block() noexcept { return asio::error::would_block; }
 
 // Alerts about what we have shown, RFC 8446 §6.2: bad_certificate … access_denied, unknown_psk_identity,
 // certificate_required.
+constexpr int certificate_required = 116;
+
 bool is_about_us(int alert) noexcept { return (alert >= 42 && alert <= 49) || alert == 115 || alert == 116; }
 
 class tls_transport final : public transport, public tls_callbacks {
@@ -48,6 +50,7 @@ public:
             return true;
         }
         SSL_set_connect_state(ssl_.get());
+        SSL_set_cert_cb(ssl_.get(), on_certificate_request, this);
         if (!expect(host_)) return false;
         if (const auto session = context_->session_for(host_)) (void)SSL_set_session(ssl_.get(), session.get());
         return true;
@@ -221,8 +224,22 @@ private:
         failure_ = text != nullptr ? text : "unknown reason";
         ERR_clear_error();
         if (reason == SSL_R_WRONG_VERSION_NUMBER) failure_ += ": the peer does not seem to speak TLS";
-        if (is_alert && is_about_us(reason - SSL_AD_REASON_OFFSET)) return errc::tls_peer_refused;
+        const int alert = is_alert ? reason - SSL_AD_REASON_OFFSET : 0;
+        // Before TLS 1.3 there is no alert for it: handshake_failure, or one about a certificate that nobody has shown.
+        const bool shows_nothing = is_asked_ && SSL_get_certificate(ssl_.get()) == nullptr;
+        if ((alert == certificate_required && !context_->is_server) ||
+            (shows_nothing && (alert == SSL_AD_HANDSHAKE_FAILURE || is_about_us(alert)))) {
+            failure_ = "certificate_file and key_file of tls_options bring one";
+            return errc::tls_certificate_required;
+        }
+        if (is_about_us(alert)) return errc::tls_peer_refused;
         return in_handshake ? errc::tls_handshake_failed : errc::tls_failed;
+    }
+
+    // The server wants to know who we are: a client's callback comes with its CertificateRequest.
+    static int on_certificate_request(SSL*, void* self) noexcept {
+        static_cast<tls_transport*>(self)->is_asked_ = true;
+        return 1;
     }
 
     // -- the layer below, as OpenSSL sees it
@@ -290,7 +307,8 @@ private:
     error_code error_;      // what ended this one
     direction read_waits_for_ = direction::read;
     direction write_waits_for_ = direction::write;
-    bool dry_ = false;  // the layer below has said that there is nothing more, in this call
+    bool is_asked_ = false;  // for a certificate of ours
+    bool dry_ = false;       // the layer below has said that there is nothing more, in this call
 };
 
 }  // namespace

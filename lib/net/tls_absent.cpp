@@ -18,6 +18,13 @@ boost::system::result<test_certificates> make_test_certificates(const std::vecto
     return make_error_code(boost::system::errc::protocol_not_supported);
 }
 
+error_code check_test_certificates(const test_certificates&, const std::vector<std::string>&, std::string* why) {
+    std::string text;
+    const error_code error = missing(text);
+    if (why != nullptr) *why = text;
+    return error;
+}
+
 namespace net {
 
 tls_context_result make_tls_client_context(const tls_options&, std::string& detail) { return missing(detail); }

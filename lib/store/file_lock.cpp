@@ -35,6 +35,7 @@ bool file_lock::take(const std::string& path, std::string& why) {
         why = "cannot lock " + path + ": " + std::strerror(errno);
         return false;
     }
+    is_taken_ = true;
     why = "in use by another store";
     if (is_marked_) {
         const auto number = found.substr(mark_text.size());

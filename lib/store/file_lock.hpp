@@ -15,6 +15,8 @@ public:
 
     /// Takes the lock on `path`, which is created with mode 0600. False: `why` says who has it, or what failed.
     [[nodiscard]] bool take(const std::string& path, std::string& why);
+    /// True if take() failed because another one has it.
+    [[nodiscard]] bool is_taken() const noexcept { return is_taken_; }
     /// True if an earlier owner of the lock has called mark().
     [[nodiscard]] bool is_marked() const noexcept { return is_marked_; }
     /// Writes that the database exists, with our process id.
@@ -22,6 +24,7 @@ public:
 
 private:
     int descriptor_ = -1;
+    bool is_taken_ = false;
     bool is_marked_ = false;
 };
 

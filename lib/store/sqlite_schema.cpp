@@ -173,7 +173,11 @@ store_failure failure_of(const std::string& path, const database& db, std::strin
 store_failure open_store(const std::string& path, const sqlite_store_options& options, file_lock& lock, database& db) {
     if (path.empty() || path.starts_with(":memory:")) return failed(path, "needs the name of a file");
     std::string why;
-    if (!lock.take(path + "-lock", why)) return failed(path, std::move(why));
+    if (!lock.take(path + "-lock", why)) {
+        store_failure failure = failed(path, std::move(why));
+        if (lock.is_taken()) failure.error = errc::store_in_use;
+        return failure;
+    }
     // What another VFS calls a file is no business of ours.
     const bool is_plain_file = options.vfs.empty();
     if (is_plain_file) {

@@ -28,6 +28,12 @@ bool are_encodable(const message_properties& p) noexcept {
     return true;
 }
 
+/// SQLite's own words stay with the connection, for sqlite3_errmsg().
+error_code failure_of(const store_impl::database& db) {
+    const bool has_no_tables = (db.code() & 0xFF) == SQLITE_ERROR && db.text().starts_with("no such table: martlet_");
+    return has_no_tables ? errc::store_absent : errc::store_failed;
+}
+
 }  // namespace
 
 error_code acknowledge(sqlite3* connection, std::uint64_t receipt) {
@@ -36,7 +42,7 @@ error_code acknowledge(sqlite3* connection, std::uint64_t receipt) {
     db.borrow(connection);
     store_impl::statement session(db, "SELECT epoch FROM martlet_session WHERE session = ?1");
     if (!session.begin(static_cast<std::uint64_t>(client_session)) || !session.step()) {
-        return db.ok() ? errc::session_lost : errc::store_failed;
+        return db.ok() ? make_error_code(errc::session_lost) : failure_of(db);
     }
     const auto epoch = static_cast<std::uint32_t>(session.number(0));
     session.reset();
@@ -74,7 +80,7 @@ error_code enqueue(sqlite3* connection, const publication& what) {
                               "VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
     const bool is_put = put.run(columns.topic, store_impl::blob{columns.payload}, store_impl::blob{columns.properties},
                                 columns.flags, columns.expires_at, columns.sum());
-    return is_put ? error_code() : errc::store_failed;
+    return is_put ? error_code() : failure_of(db);
 }
 
 }  // namespace martlet::sqlite

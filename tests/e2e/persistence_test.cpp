@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <sqlite3.h>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -280,6 +281,23 @@ TEST_CASE("persistence: a drain delivers what the application has enqueued, aske
     CHECK(got->texts.back() == "2500");
 }
 
+TEST_CASE("persistence: a store for a session that begins anew each time is told in the log") {
+    world w;
+    w.start_broker();
+    for (const session_mode session : {session_mode::fresh, session_mode::resume}) {
+        std::ostringstream lines;
+        client_options options = w.options_of("c");
+        options.session = session;
+        options.log = log_to(lines);
+        w.make_client(options);
+        w.run_client();
+        w.run_until([&] { return w.find(client_event::kind_type::connected) != nullptr; });
+        w.end_client();
+        const bool is_told = lines.str().find("warning: a store without session_mode::resume: ") != std::string::npos;
+        CHECK(is_told == (session == session_mode::fresh));
+    }
+}
+
 TEST_CASE("persistence: the file of another client is refused, and so is one that is in use") {
     world w;
     w.start_broker();
@@ -287,17 +305,29 @@ TEST_CASE("persistence: the file of another client is refused, and so is one tha
     w.run_client();
     w.run_until([&] { return w.find(client_event::kind_type::connected) != nullptr; });
 
-    martlet::client second(w.io, w.options_of("first"));
+    std::ostringstream lines;
+    client_options same = w.options_of("first");
+    same.log = log_to(lines);
+    martlet::client second(w.io, same);
     std::optional<error_code> second_error;
     second.async_run([&](error_code error) { second_error = error; });
     w.run_until([&] { return second_error.has_value(); });
-    CHECK(*second_error == errc::store_failed);
+    CHECK(*second_error == errc::store_in_use);
+    const std::string log = lines.str();
+    CHECK(log.find("error: stopped: the store is in use (store ") != std::string::npos);
+    CHECK(log.find("in use by another store (process ") != std::string::npos);
+    CHECK(log.find("tried again") == std::string::npos);
 
     w.end_client();
-    w.make_client(w.options_of("someone else"));
+    lines.str("");
+    client_options other = w.options_of("someone else");
+    other.log = log_to(lines);
+    w.make_client(other);
     w.run_client();
     w.run_until([&] { return w.run_error.has_value(); });
-    CHECK(*w.run_error == errc::client_id_invalid);
+    CHECK(*w.run_error == errc::store_of_another_client);
+    CHECK(lines.str().find("error: stopped: the store holds the session of another client identifier (of client id "
+                           "'first', not of 'someone else')\n") != std::string::npos);
 }
 
 TEST_CASE("persistence: a broker keeps sessions, queues, retained messages and wills") {
@@ -359,7 +389,7 @@ TEST_CASE("persistence: a broker without its store stops and says why") {
     };
     martlet::broker second(w.io.get_executor(), options);
     w.run_until([&] { return failure.has_value(); });
-    CHECK(*failure == errc::store_failed);
+    CHECK(*failure == errc::store_in_use);
     CHECK(why.find("in use by another store") != std::string::npos);
     CHECK_FALSE(second.listen("mqtt://127.0.0.1:0").has_value());
 }

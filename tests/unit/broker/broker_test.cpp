@@ -111,7 +111,7 @@ TEST_CASE("broker: stop tells MQTT 5 clients why, and closes everybody") {
 
 TEST_CASE("broker: async_stop completes when nobody is left") {
     asio::io_context io{1};
-    broker subject(io.get_executor());
+    broker subject(io);
     subject.listen("mqtt://127.0.0.1:0").value();
     auto done = subject.async_stop(asio::use_future);
     io.run();

@@ -162,6 +162,9 @@ TEST_CASE("client_engine: falls back to 3.1.1 when MQTT 5 is refused, and rememb
         s.send(answer);
         CHECK(s.dialled.size() == 2);
         CHECK(s.count(kind::version_changed) == 1);
+        const std::string told = to_string(*s.last(kind::version_changed));
+        CHECK(told.ends_with("; trying MQTT 3.1.1"));
+        CHECK(told.starts_with("the server does not know this version") == (answer[4] == '3'));
         CHECK(s.count(kind::connect_failed) == 0);
 
         s.dial_succeeds();
@@ -718,6 +721,28 @@ TEST_CASE("client_engine: a logger gets a line for each event, without secrets")
     CHECK(log->text ==
           "I connecting to mqtt://h\nI connected to mqtt://h, MQTT 5.0, a new session\n"
           "W lost the connection to mqtt://h: Not authorized\nE stopped: Not authorized\n");
+}
+
+TEST_CASE("client_engine: what may be a port of TLS is not called an old server") {
+    const auto story = [](const std::string& url, const char* answer) {
+        engine_script s({.urls = {url}, .client_id = "c"});
+        s.start();
+        s.dial_succeeds();
+        (void)s.take<packets::connect>();
+        if (answer != nullptr) {
+            s.send(answer);
+        } else {
+            s.engine.on_link_closed(errc::connection_closed, {});
+            s.run();
+        }
+        return to_string(*s.last(kind::version_changed));
+    };
+    CHECK(story("mqtt://h", nullptr) ==
+          "the server closed the connection without an answer (does the port want TLS? mqtts://); trying MQTT 3.1.1");
+    CHECK(story("mqtts://h", nullptr) == "the server closed the connection without an answer; trying MQTT 3.1.1");
+    CHECK(story("mqtt://h", "15 03 01 00 02 02 46") ==  // OpenSSL's alert to what is not TLS
+          "the server's answer is not one of MQTT 5, as that of an older one is not (does the port want TLS? "
+          "mqtts://); trying MQTT 3.1.1");
 }
 
 TEST_CASE("client_engine: the lifetime of a message is counted while it waits") {

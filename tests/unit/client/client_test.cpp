@@ -388,8 +388,17 @@ TEST_CASE("client: async_run ends with the server's refusal, and pending operati
     client c(f.io, f.options());
     error_code run_ended;
     error_code publish_ended;
-    c.async_publish("t", "x", [&](error_code error, publish_result) { publish_ended = error; });
+    error_code receive_ended;
+    c.async_publish("t", "x", [&](error_code error, publish_result) {
+        CHECK(run_ended);  // the reason is heard first
+        publish_ended = error;
+    });
+    c.async_receive([&](error_code error, message) {
+        CHECK(run_ended);
+        receive_ended = error;
+    });
     c.async_run([&](error_code error) {
+        CHECK_FALSE(publish_ended);
         run_ended = error;
         f.server.close();
     });
@@ -397,6 +406,7 @@ TEST_CASE("client: async_run ends with the server's refusal, and pending operati
 
     CHECK(run_ended == reason_code::bad_user_name_or_password);
     CHECK(publish_ended == errc::not_running);
+    CHECK(receive_ended == errc::not_running);
 }
 
 TEST_CASE("client: a second async_run is refused, cancelling the first ends it") {

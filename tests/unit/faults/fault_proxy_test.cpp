@@ -30,7 +30,7 @@ public:
         REQUIRE(made.listener);
         upstream = std::move(made.listener);
         proxy = std::make_unique<fault_proxy>(
-            on.io.get_executor(), fault_proxy_options{.to = to_string(upstream->local()), .faults = faults});
+            on.io, fault_proxy_options{.to = to_string(upstream->local()), .faults = faults});
         where = proxy->listen("mqtt://127.0.0.1:0").value();
     }
     ~proxied() {

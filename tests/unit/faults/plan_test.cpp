@@ -14,10 +14,17 @@ TEST_CASE("rules are numbered, removed and counted") {
     CHECK(rules.seed() == 7);
     CHECK(rules.add("drop publish").value() == 0);
     CHECK(rules.add("split 1").value() == 1);
-    std::string why;
-    const auto wrong = rules.add("dorp publish", &why);
-    CHECK(wrong.error() == errc::option_invalid);
-    CHECK(why.starts_with("'dorp publish': 'dorp' is not an action"));
+    const auto wrong = rules.add("dorp publish");
+    REQUIRE_FALSE(wrong);
+    CHECK(wrong.error().code == errc::option_invalid);
+    CHECK(wrong.error().text.starts_with("'dorp publish': 'dorp' is not an action"));
+    try {
+        wrong.value();
+        FAIL("a rule that is none has a number");
+    } catch (const boost::system::system_error& thrown) {
+        CHECK(thrown.code() == errc::option_invalid);
+        CHECK(std::string(thrown.what()).starts_with("'dorp publish': 'dorp' is not an action"));
+    }
     CHECK(rules.plan()->needs_packets());
     rules.remove(0);
     CHECK_FALSE(rules.plan()->needs_packets());

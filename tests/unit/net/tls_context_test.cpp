@@ -184,6 +184,41 @@ TEST_CASE("test certificates: fit each other and the hosts that were named") {
     CHECK(make_test_certificates({"a,DNS:b"}).error() == errc::option_invalid);
 }
 
+TEST_CASE("test certificates: those that were kept are checked") {
+    const std::vector<std::string> hosts{"127.0.0.1", "broker.example"};
+    const auto made = make_test_certificates(hosts).value();
+    std::string why;
+    const auto verdict = [&](auto change) {
+        test_certificates kept = made;
+        change(kept);
+        return check_test_certificates(kept, hosts, &why);
+    };
+    CHECK_FALSE(verdict([](test_certificates&) {}));
+    CHECK(why.empty());
+
+    const auto other = make_test_certificates(hosts).value();
+    CHECK(verdict([&](auto& k) { k.ca_certificate = other.ca_certificate; }) == errc::certificate_untrusted);
+    CHECK(verdict([&](auto& k) { k.client_key = other.client_key; }) == errc::tls_options_invalid);
+    CHECK(why == "the client's key does not fit its certificate");
+    CHECK(verdict([](auto& k) { k.server_key = "x"; }) == errc::tls_options_invalid);
+    CHECK(why == "the server's key cannot be read");
+    CHECK(verdict([](auto& k) { std::swap(k.client_certificate, k.client_key); }) == errc::tls_options_invalid);
+    CHECK(verdict([&](auto& k) {
+              k.server_certificate = made.client_certificate;
+              k.server_key = made.client_key;
+          }) == errc::certificate_invalid);
+    CHECK(check_test_certificates(made, {"127.0.0.1", "elsewhere"}, &why) == errc::certificate_wrong_host);
+    CHECK(check_test_certificates(made, {}) == errc::option_invalid);
+
+    const certificate_and_key late = make(
+        {.common_name = "client", .for_clients = true, .from = std::chrono::hours(-48), .to = std::chrono::hours(-24)},
+        &authority());
+    const certificate_and_key server = server_certificate(hosts);
+    CHECK(check_test_certificates({authority().certificate, server.certificate, server.key, late.certificate, late.key},
+                                  hosts, &why) == errc::certificate_expired);
+    CHECK(why.starts_with("certificate of client expired on "));
+}
+
 TEST_CASE("network: a scheme that needs layers is refused without them, never served by a plain socket") {
     loop l;
     for (const char* const at : {"mqtts://127.0.0.1:0", "ws://127.0.0.1:0", "wss://127.0.0.1:0"}) {

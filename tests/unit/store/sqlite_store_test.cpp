@@ -243,14 +243,14 @@ TEST_CASE("sqlite_store: a second store on the same file is refused, also from a
     const auto first = sqlite_store(file);
     REQUIRE_FALSE(load(*first).error);
 
-    const auto text = refusal(file, errc::store_failed);
+    const auto text = refusal(file, errc::store_in_use);
     CHECK(contains(text, "in use by another store (process " + std::to_string(::getpid()) + ")"));
     CHECK(contains(text, file));
 
     const pid_t child = ::fork();
     if (child == 0) {
         const auto other = sqlite_store(file);
-        const bool is_refused = load(*other).error == errc::store_failed;
+        const bool is_refused = load(*other).error == errc::store_in_use;
         ::_exit(is_refused ? 0 : 1);
     }
     int status = 0;
@@ -440,7 +440,9 @@ TEST_CASE("sqlite: receipts of another process or of a lost session acknowledge 
 
     connection empty(folder.path("empty.db"));
     CHECK(sqlite::acknowledge(empty, received.on_publish(packet_id{3}, qos::exactly_once).number) ==
-          errc::store_failed);
+          errc::store_absent);
+    CHECK(sqlite::enqueue(empty, {.topic = "t"}) == errc::store_absent);
+    CHECK(std::string(sqlite3_errmsg(empty)) == "no such table: martlet_enqueued");
 }
 
 TEST_CASE("sqlite: enqueue acts inside the application's transaction, and messages leave once") {
