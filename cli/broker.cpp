@@ -334,10 +334,12 @@ int run_broker(std::span<char* const> arguments, profile p, std::string_view pro
         std::printf("The configuration is right.\n");
         return exit_ok;
     }
-    if (!make_certificates(settings, why)) {
+    std::string told;
+    if (!provide_certificates(settings, told, why)) {
         complain("Error: " + why);
         return exit_failure;
     }
+    if (!told.empty() && !settings.quiet) complain(told);
     raise_descriptor_limit();
     return server(settings, read).run();
 }

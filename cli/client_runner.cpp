@@ -108,7 +108,7 @@ void client_runner::handle(const client_event& event) {
             last_cause_ = event.cause;
             if (event.info.reason != reason_code::success) version_ = event.info.version;
             if (native && was_connected_ && settings_.debug) {
-                tell(connect_failure(event.cause, version_, destination(settings_), event.text, profile_).text);
+                tell(refused(event.cause, event.text).text);
             }
             break;
         case client_event::kind_type::lost:
@@ -140,12 +140,15 @@ void client_runner::handle(const client_event& event) {
     }
 }
 
+failure client_runner::refused(const error_code& cause, std::string_view detail) const {
+    return connect_failure(cause, version_, destination(settings_), detail, profile_, settings_.user_name.has_value());
+}
+
 void client_runner::conclude() {
     if (!has_run_ended_ || !has_told_stop_) return;
     if (run_error_ && !is_finishing_) {
-        const failure f = was_connected_
-                              ? connection_loss(run_error_, detail_, profile_)
-                              : connect_failure(run_error_, version_, destination(settings_), detail_, profile_);
+        const failure f =
+            was_connected_ ? connection_loss(run_error_, detail_, profile_) : refused(run_error_, detail_);
         tell(f.text);
         if (explains_refusals_ && !was_connected_ && run_error_.category() == reason_category()) {
             const bool v5 = version_.value_or(protocol_version::v5) == protocol_version::v5;

@@ -58,6 +58,7 @@ private:
     void next_event();
     void handle(const client_event& event);
     void conclude();
+    [[nodiscard]] failure refused(const error_code& cause, std::string_view detail) const;
     void await_signal(std::function<void()> first);
 
     boost::asio::io_context io_{1};

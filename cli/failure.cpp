@@ -51,14 +51,26 @@ int exit_code_of(errc e) {
     }
 }
 
+/// What else there is to say of it, with the flags that help.
+std::string words_behind(const error_code& cause, std::string_view detail) {
+    if (cause == errc::tls_certificate_required) return " (--cert and --key name it)";
+    if (!is_errc(cause) || detail.empty()) return {};
+    std::string text = " (" + std::string(detail);
+    if (cause == errc::certificate_untrusted) text += "; --cafile names its authority";
+    return text + ")";
+}
+
 }  // namespace
 
 failure connect_failure(const error_code& cause, std::optional<protocol_version> version, std::string_view destination,
-                        std::string_view detail, profile p) {
+                        std::string_view detail, profile p, bool has_user_name) {
     const bool native = p == profile::native;
     if (is_reason(cause)) {
         failure f = refusal(static_cast<reason_code>(cause.value()), version);
         if (native && !detail.empty()) f.text.append(" (").append(detail).append(")");
+        const bool is_about_user =
+            cause == reason_code::not_authorized || cause == reason_code::bad_user_name_or_password;
+        if (native && is_about_user && !has_user_name) f.text += " (no user name was given)";
         return f;
     }
     const bool lookup = cause.category() == boost::asio::error::get_netdb_category() ||
@@ -69,7 +81,7 @@ failure connect_failure(const error_code& cause, std::optional<protocol_version>
     }
     std::string text = "Error: " + describe(cause);
     if (native) text.append(": ").append(destination);
-    if (native && is_errc(cause) && !detail.empty()) text.append(" (").append(detail).append(")");
+    if (native) text += words_behind(cause, detail);
     return {std::move(text), is_errc(cause) ? exit_code_of(static_cast<errc>(cause.value())) : exit_failure};
 }
 

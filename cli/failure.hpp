@@ -18,9 +18,10 @@ struct failure {
 };
 
 /// No connection came about. `version` is the one of the refused CONNECT; `destination` and `detail` (what the network
-/// or the server added) appear in the native profile.
+/// or the server added) appear in the native profile, and there that no user name was given if that may be the reason.
 [[nodiscard]] failure connect_failure(const error_code& cause, std::optional<protocol_version> version,
-                                      std::string_view destination, std::string_view detail, profile p);
+                                      std::string_view destination, std::string_view detail, profile p,
+                                      bool has_user_name = true);
 
 /// An open connection ended.
 [[nodiscard]] failure connection_loss(const error_code& cause, std::string_view detail, profile p);

@@ -10,9 +10,8 @@ namespace martlet::cli {
 namespace {
 
 void add_rule(command_line& in, std::string_view rule, std::string_view flag, fault_settings& out) {
-    std::string why;
-    if (!faults().add(rule, &why)) {
-        in.fail(std::string(flag) + ": " + why + '.');
+    if (const auto added = faults().add(rule); !added) {
+        in.fail(std::string(flag) + ": " + added.error().text + '.');
     } else {
         out.rules.emplace_back(rule);
     }

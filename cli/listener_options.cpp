@@ -6,12 +6,14 @@
 #include <martlet/tls.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
+#include <fstream>
+#include <iterator>
 #include <sys/stat.h>
-#include <tuple>
 #include <unistd.h>
 #include <utility>
 
@@ -35,6 +37,59 @@ std::string write_file(const std::string& path, const std::string& content, mode
     const int number = errno;
     if (fd >= 0) ok = ::close(fd) == 0 && ok;
     return ok ? std::string() : "Unable to write \"" + path + "\": " + std::strerror(number);
+}
+
+struct kept_file {
+    const char* name;
+    std::string test_certificates::*content;
+    mode_t mode;
+};
+constexpr std::array kept_files{kept_file{"ca.crt", &test_certificates::ca_certificate, 0644},
+                                kept_file{"server.crt", &test_certificates::server_certificate, 0644},
+                                kept_file{"server.key", &test_certificates::server_key, 0600},
+                                kept_file{"client.crt", &test_certificates::client_certificate, 0644},
+                                kept_file{"client.key", &test_certificates::client_key, 0600}};
+
+enum class kept { nothing, good, expired, foreign };
+
+/// What an earlier start has left in the folder; `why` says what is wrong with it.
+kept state_of(const std::string& folder, std::string& why) {
+    test_certificates found;
+    std::size_t count = 0;
+    std::string missing;
+    for (const kept_file& file : kept_files) {
+        if (std::ifstream in(folder + file.name, std::ios::binary); in) {
+            found.*file.content = std::string(std::istreambuf_iterator<char>(in), {});
+            ++count;
+        } else {
+            missing = file.name;
+        }
+    }
+    if (count == 0) return kept::nothing;
+    if (!missing.empty()) {
+        why = missing + " cannot be read";
+        return kept::foreign;
+    }
+    const error_code error = check_test_certificates(found, {"localhost", "127.0.0.1", "::1"}, &why);
+    if (!error) return kept::good;
+    return error == errc::certificate_expired ? kept::expired : kept::foreign;
+}
+
+bool write_certificates(const std::string& folder, std::string& why) {
+    const auto made = make_test_certificates();
+    if (!made) {
+        why = "Unable to make certificates: " + describe(made.error());
+        return false;
+    }
+    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+        why = "Unable to make the folder \"" + folder + "\": " + std::strerror(errno);
+        return false;
+    }
+    for (const kept_file& file : kept_files) {
+        why = write_file(folder + "/" + file.name, (*made).*file.content, file.mode);
+        if (!why.empty()) return false;
+    }
+    return true;
 }
 
 }  // namespace
@@ -86,26 +141,21 @@ bool check_listener_options(const broker_settings& settings, std::string& why) {
     return true;
 }
 
-bool make_certificates(broker_settings& settings, std::string& why) {
+bool provide_certificates(broker_settings& settings, std::string& told, std::string& why) {
     if (settings.tls_auto.empty()) return true;
-    const auto made = make_test_certificates();
-    if (!made) {
-        why = "Unable to make certificates: " + describe(made.error());
-        return false;
-    }
     const std::string folder = settings.tls_auto + "/";
-    if (::mkdir(settings.tls_auto.c_str(), 0700) != 0 && errno != EEXIST) {
-        why = "Unable to make the folder \"" + settings.tls_auto + "\": " + std::strerror(errno);
-        return false;
+    const std::string names = folder + "ca.crt, server.crt, server.key, client.crt, client.key";
+    std::string reason;
+    switch (state_of(folder, reason)) {
+        case kept::good: told = "using " + names; break;
+        case kept::foreign:
+            why = "--tls-auto: what is in " + settings.tls_auto + " stays as it is, but cannot be used: " + reason +
+                  "; remove ca.crt, server.* and client.* to have new ones made";
+            return false;
+        case kept::expired: told = "made anew " + names + ": " + reason; break;
+        case kept::nothing: told = "made " + names; break;
     }
-    for (const auto& [name, content, mode] : {std::tuple{"ca.crt", &made->ca_certificate, mode_t{0644}},
-                                              std::tuple{"server.crt", &made->server_certificate, mode_t{0644}},
-                                              std::tuple{"server.key", &made->server_key, mode_t{0600}},
-                                              std::tuple{"client.crt", &made->client_certificate, mode_t{0644}},
-                                              std::tuple{"client.key", &made->client_key, mode_t{0600}}}) {
-        why = write_file(folder + name, *content, mode);
-        if (!why.empty()) return false;
-    }
+    if (told.starts_with("made") && !write_certificates(settings.tls_auto, why)) return false;
     tls_server_options& tls = settings.options.listener.tls;
     tls.certificate_file = folder + "server.crt";
     tls.key_file = folder + "server.key";

@@ -179,7 +179,7 @@ constexpr auto table = std::to_array<option>({
      "The Common Name of a client's certificate is its user name; no password is asked for."},
     {option_id::tls_auto, broker, "", "--tls-auto", "DIR", listening, both,
      "--tls-auto argument given but no directory specified.",
-     "For tests: make an authority and certificates for localhost, a client among them, in this folder."},
+     "For tests: certificates of an authority for localhost and one client in this folder, made if there are none."},
     {option_id::allow_origin, broker, "", "--allow-origin", "ORIGIN", listening, both,
      "--allow-origin argument given but no origin specified.",
      "Web pages that may connect through WebSocket, as https://a.example; * for all. May be repeated.\n"

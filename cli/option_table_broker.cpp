@@ -52,7 +52,7 @@ constexpr auto table = std::to_array<option>({
      "it. May be repeated."},
     {option_id::fault, broker | proxy, "", "--fault", "RULE", what, both,
      "--fault argument given but no rule specified.",
-     "A fault on purpose, for example 'drop puback 10%', 'reset after=100..4000B times=50', 'delay out>publish 50ms'. May "
+     "A fault on purpose, for example 'drop puback 10%', 'reset after=100..4000B times=50', 'delay 50ms out>publish'. May "
      "be repeated; the first that fits acts."},
     {option_id::fault_file, broker | proxy, "", "--fault-file", "FILE", what, both,
      "--fault-file argument given but no file specified.",

@@ -26,7 +26,8 @@ std::unique_ptr<blocking_client> open_client(const connection_settings& settings
         }
         return client;
     } catch (const boost::system::system_error& e) {
-        const failure f = connect_failure(e.code(), settings.version, destination(settings), {}, profile::native);
+        const failure f = connect_failure(e.code(), settings.version, destination(settings), {}, profile::native,
+                                          settings.user_name.has_value());
         if (!settings.quiet) complain(f.text);
         exit_code = f.exit_code;
         return nullptr;

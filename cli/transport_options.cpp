@@ -139,7 +139,9 @@ bool read_transport_option(const option& row, command_line& in, transport_settin
 
 bool finish_transport_options(command_line& in, transport_settings& settings, std::optional<std::uint16_t> port) {
     const tls_options& tls = settings.tls;
-    if (tls.certificate_file.empty() != tls.key_file.empty()) {
+    // One file may hold both; mosquitto wants two names.
+    const bool is_short = in.profile() == profile::mosquitto && tls.key_file.empty();
+    if (tls.certificate_file.empty() ? !tls.key_file.empty() : is_short) {
         return in.fail("Both certfile and keyfile must be provided if one of them is set.");
     }
     if (!tls.psk.empty() && (!tls.ca_file.empty() || !tls.ca_path.empty())) {

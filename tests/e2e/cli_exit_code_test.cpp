@@ -123,14 +123,14 @@ TEST_CASE("a refused CONNECT: its code is the exit code") {
         CHECK(server.packet().size() > 2);
         server.send(connack_3(5));
         CHECK(old.wait() == 5);
-        CHECK(old.err().rest() == "Connection error: Connection Refused: not authorised.\n");
+        CHECK(old.err().rest() == "Connection error: Connection Refused: not authorised. (no user name was given)\n");
 
         process modern(words + strings{"-V", "5"});
         server.accept();
         CHECK(server.packet().size() > 2);
         server.send(connack_5('\x87'));
         CHECK(modern.wait() == 135);
-        CHECK(modern.err().rest() == "Connection error: Not authorized\n");
+        CHECK(modern.err().rest() == "Connection error: Not authorized (no user name was given)\n");
     }
 }
 

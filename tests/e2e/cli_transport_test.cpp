@@ -70,7 +70,7 @@ TEST_CASE("tools over TLS: Mosquitto's clients trust the same authority") {
         return;
     }
     const scratch_folder folder;
-    const secure_broker at(folder, {"--require-certificate"});
+    secure_broker at(folder, {"--require-certificate"});
     const strings words = strings{"-h", "localhost", "-p", at.mqtts} + at.trust() + at.client();
     CHECK(run(strings{mosquitto_pub} + words + publish("from mosquitto")).status == 0);
     CHECK(run(our_sub(at.mqtts) + at.trust() + at.client() + receive).out == "from mosquitto\n");
@@ -79,7 +79,37 @@ TEST_CASE("tools over TLS: Mosquitto's clients trust the same authority") {
 
     const run_result without = run(our_pub(at.mqtts) + at.trust() + publish("x"));
     CHECK(without.status != 0);
-    CHECK(without.err.find("does not accept our certificate") != std::string::npos);
+    CHECK(without.err.find("the server wants a client certificate, and there is none") != std::string::npos);
+    const std::string told = at.broker.program().err().line_with("peer did not return a certificate");
+    CHECK_MESSAGE(told.find("Connection from 127.0.0.1:") != std::string::npos, told);
+
+    // Both in one file.
+    const std::string both = folder.file(
+        "both.pem", contents_of(at.certificates + "/client.crt") + contents_of(at.certificates + "/client.key"));
+    CHECK(run(our_pub(at.mqtts) + at.trust() + strings{"--cert", both} + publish("in one file")).status == 0);
+}
+
+TEST_CASE("broker --tls-auto: what is good stays, what is not ours is left alone") {
+    const scratch_folder folder;
+    const std::string certificates = folder.path("tls");
+    const auto told_at_start = [&] {
+        our_broker broker({"--listen", "mqtts://127.0.0.1:0", "--tls-auto", certificates});
+        return broker.program().err().line();
+    };
+    const std::string names = certificates + "/ca.crt, server.crt, server.key, client.crt, client.key";
+    CHECK(told_at_start() == "made " + names);
+    const std::string made = contents_of(certificates + "/client.crt");
+    CHECK(told_at_start() == "using " + names);
+    CHECK(contents_of(certificates + "/client.crt") == made);
+
+    static_cast<void>(folder.file("tls/client.key", "somebody's"));
+    const run_result refused =
+        run({martlet_tool(), "broker", "--listen", "mqtts://127.0.0.1:0", "--tls-auto", certificates});
+    CHECK(refused.status == 1);
+    CHECK(refused.err == "Error: --tls-auto: what is in " + certificates +
+                             " stays as it is, but cannot be used: the client's key cannot be read; remove ca.crt, "
+                             "server.* and client.* to have new ones made\n");
+    CHECK(contents_of(certificates + "/client.key") == "somebody's");
 }
 
 TEST_CASE("tools over TLS: who is not trusted is named, and --insecure is what it takes to go on") {

@@ -198,8 +198,10 @@ TEST_CASE("connection: insecure means in each profile what it says there") {
 }
 
 TEST_CASE("connection: contradictions of TLS, WebSocket and proxies") {
-    CHECK(read({"--cert", "f", "--cafile", "c"}).error ==
-          "Both certfile and keyfile must be provided if one of them is set.");
+    const auto* const both_wanted = "Both certfile and keyfile must be provided if one of them is set.";
+    CHECK(read({"--key", "f", "--cafile", "c"}).error == both_wanted);
+    CHECK(read({"--cert", "f", "--cafile", "c"}, profile::mosquitto).error == both_wanted);
+    CHECK(read({"--cert", "f", "--cafile", "c"}).error.empty());  // the key is in the same file
     CHECK(read({"--psk", "00", "--psk-identity", "i", "--cafile", "c"}).error ==
           "Only one of --psk or --cafile/--capath may be used at once.");
     CHECK(read({"--psk", "00"}).error == "--psk-identity required if --psk used.");

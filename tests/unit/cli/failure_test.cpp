@@ -38,6 +38,23 @@ TEST_CASE("failure: a refused CONNECT of MQTT 5 exits with its reason code") {
           "Connection error: Banned (bad boy)");
 }
 
+TEST_CASE("failure: what may help is said in our own profile") {
+    const auto of = [](const error_code& cause, std::string_view detail, bool has_user_name, profile p) {
+        return connect_failure(cause, protocol_version::v5, "h:1", detail, p, has_user_name).text;
+    };
+    CHECK(of(reason_code::not_authorized, "", false, profile::native) ==
+          "Connection error: Not authorized (no user name was given)");
+    CHECK(of(reason_code::not_authorized, "", true, profile::native) == "Connection error: Not authorized");
+    CHECK(of(reason_code::server_busy, "", false, profile::native) == "Connection error: Server busy");
+    CHECK(of(reason_code::not_authorized, "", false, profile::mosquitto) == "Connection error: Not authorized");
+    CHECK(
+        of(errc::certificate_untrusted, "certificate of x is self-signed", true, profile::native) ==
+        "Error: the peer's certificate comes from nobody whom we trust: h:1 (certificate of x is self-signed; --cafile "
+        "names its authority)");
+    CHECK(of(errc::tls_certificate_required, "certificate_file brings one", true, profile::native) ==
+          "Error: the server wants a client certificate, and there is none: h:1 (--cert and --key name it)");
+}
+
 TEST_CASE("failure: no connection") {
     const error_code tcp = boost::asio::error::connection_refused;
     CHECK(connect_failure(tcp, std::nullopt, "h:1", "", profile::mosquitto).text == "Error: Connection refused");
