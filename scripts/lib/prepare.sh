@@ -11,7 +11,7 @@ fail() {
 packages_to_build=(g++:g++ cmake:cmake ninja-build:ninja libboost1.81-dev libssl-dev libargon2-dev libsqlite3-dev)
 packages_for_docs=(python3:python3 cmark-gfm:cmark-gfm doxygen:doxygen)
 packages_to_test=(doctest-dev pkg-config:pkg-config mosquitto mosquitto-clients:mosquitto_pub strace:strace man-db:man
-    iproute2:ip "${packages_for_docs[@]}")
+    iproute2:ip openssl:openssl "${packages_for_docs[@]}")
 packages_to_fuzz=(clang-14:clang++-14 libclang-rt-14-dev)
 packages_to_cover=(doctest-dev gcovr:gcovr)
 

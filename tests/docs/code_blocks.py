@@ -7,7 +7,7 @@ The first word of a fence is its language, what follows is for us:
              needs=COMMAND: only where there is such a command
              installed: together with the page's files where martlet is installed, with the cmake blocks
   console    the same for what follows "$ "; the other lines are what it prints, in any order
-  cmake      put behind project() and configured against an installed martlet
+  cmake      configured against an installed martlet, beside the page's files; put behind project() if it has none
   ini, json, text  not code: files, diagrams, output
   no-run="REASON", no-compile="REASON"  neither, for this reason
 A comment <!-- before: COMMANDS --> in front of a block is run before it, <!-- file: NAME --> makes the block a file.
@@ -41,6 +41,7 @@ PREAMBLE = """#include <martlet/accounts.hpp>
 #include <martlet/testing.hpp>
 #include <martlet/tls.hpp>
 #include <boost/asio.hpp>
+#include <boost/asio/experimental/as_tuple.hpp>
 #include <iostream>
 #include <sqlite3.h>
 #include <string>
@@ -241,11 +242,11 @@ def run_page(blocks, network, environment):
 
 # ---- against an installation
 
-def run_installed(blocks, prefix, folder):
+def run_installed(blocks, prefix, generator, folder):
     """Blocks of shell that need an installed martlet, beside the files of their pages."""
     count, failed = 0, []
     found = ":".join(str(p.parent) for p in pathlib.Path(prefix).glob("**/pkgconfig/martlet-core.pc"))
-    environment = os.environ | {"PKG_CONFIG_PATH": found}
+    environment = os.environ | {"PKG_CONFIG_PATH": found, "PREFIX": prefix, "CMAKE_GENERATOR": generator}
     for block in blocks:
         if not block.is_for_installation:
             continue
@@ -269,10 +270,15 @@ def configure(blocks, prefix, root, generator, folder):
         count += 1
         project = folder / block.name
         project.mkdir()
-        (project / "main.cpp").write_text("int main() {}\n")
         text = block.text.replace("https://example.org/martlet.git", f"file://{root}")
-        (project / "CMakeLists.txt").write_text(
-            "cmake_minimum_required(VERSION 3.25)\nproject(user LANGUAGES CXX)\nadd_executable(app main.cpp)\n" + text)
+        if "project(" not in text:
+            text = ("cmake_minimum_required(VERSION 3.25)\nproject(user LANGUAGES CXX)\n"
+                    "add_executable(gate gate.cpp)\n" + text)
+            (project / "gate.cpp").write_text("int main() {}\n")
+        for other in blocks:
+            if other.file and other.page == block.page:
+                (project / other.file).write_text(other.text)
+        (project / "CMakeLists.txt").write_text(text)
         result = subprocess.run(["cmake", "-G", generator, "-S", project, "-B", project / "build", f"-DCMAKE_PREFIX_PATH={prefix}",
                                  f"-DFETCHCONTENT_SOURCE_DIR_MARTLET={root}"], capture_output=True, text=True)
         if result.returncode != 0:
@@ -329,7 +335,7 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             count, failed = configure(blocks, given.prefix, root, given.generator, pathlib.Path(folder))
             if shutil.which("pkg-config"):
-                others, wrong = run_installed(blocks, given.prefix, pathlib.Path(folder))
+                others, wrong = run_installed(blocks, given.prefix, given.generator, pathlib.Path(folder))
                 failed += wrong
                 print(f"{others} blocks of shell run with the installation")
             else:
