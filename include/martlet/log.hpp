@@ -21,7 +21,7 @@ public:
 
 /// Writes lines up to \p detail to a stream, such as std::cerr, each at once and whole:
 ///   2026-11-29T13:21:39.042Z warning: lost the connection to mqtt://localhost: Connection reset by peer
-/// The time is UTC. What is neither printable ASCII nor UTF-8 beyond it is written as \xNN, so that a line stays one.
+/// The time is UTC. What is neither printable ASCII nor UTF-8 beyond it is written in hex, so that a line stays one.
 /// Threads: one log may serve any number of clients and brokers on any threads; whoever else writes to the stream does it
 /// on his own account. \p out has to live as long as the log: that of a client until the client and its pending operations
 /// are gone.
