@@ -31,10 +31,10 @@ def size(value):
     return f"{value:g} B"
 
 
-def legend(names, x, y):
+def legend(names, x, y, first=0):
     parts = []
     for i, name in enumerate(names):
-        parts.append(f'<rect x="{x}" y="{y - 10}" width="11" height="11" fill="{COLOURS[i % len(COLOURS)]}"/>')
+        parts.append(f'<rect x="{x}" y="{y - 10}" width="11" height="11" fill="{COLOURS[(first + i) % len(COLOURS)]}"/>')
         parts.append(text(x + 16, y, name))
         x += 28 + 7.5 * len(name)
     return parts
@@ -69,24 +69,32 @@ def bars(path, rows, names, values, title):
     save(path, width, height, parts)
 
 
+def tick(least):
+    """The round number at or above `least` for the steps of an axis."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= least)
+
+
 def lines(path, series, title, x_title, y_title, label=short):
     """Lines over a logarithmic x and a y that begins at 0: `series[name]` is a list of (x, y)."""
     left, top, width, height = 60, 58, 640, 320
+    first = 1 if len(series) == 1 else 0  # alone it is ours, and has the colour that it has beside others
     points = [p for s in series.values() for p in s]
     low, high = (math.log10(f(x for x, _ in points)) for f in (min, max))
-    y_max = max(y for _, y in points) * 1.1 or 1
+    step = tick(max(y for _, y in points) / 4 or 1)
+    y_max = step * math.ceil(max(y for _, y in points) * 1.02 / step)
     at = lambda x, y: (left + (math.log10(x) - low) / ((high - low) or 1) * (width - left - 30),  # noqa: E731
                        height - 45 - y / y_max * (height - 45 - top))
-    parts = [text(10, 20, title, size=14), *legend(list(series), 10, 42), text(width / 2, height - 8, x_title, "middle")]
-    for i in range(5):
-        y = y_max * i / 4
+    parts = [text(10, 20, title, size=14), *legend(list(series), 10, 42, first), text(width / 2, height - 8, x_title, "middle")]
+    for i in range(round(y_max / step) + 1):
+        y = step * i
         parts += [f'<line x1="{left}" y1="{at(10 ** low, y)[1]:.1f}" x2="{width - 30}" y2="{at(10 ** low, y)[1]:.1f}"/>',
-                  text(left - 6, at(10 ** low, y)[1] + 4, f"{y:.3g}", "end", 11)]
+                  text(left - 6, at(10 ** low, y)[1] + 4, f"{y:.4g}", "end", 11)]
     for x in sorted({x for x, _ in points}):
         parts.append(text(at(x, 0)[0], height - 28, label(x), "middle", 11))
-    parts.append(text(left - 50, top - 4, y_title, size=11))
+    parts.append(text(width - 30, top - 10, y_title, "end", 11))
     for i, (name, found) in enumerate(series.items()):
-        colour = COLOURS[i % len(COLOURS)]
+        colour = COLOURS[(first + i) % len(COLOURS)]
         path_text = " ".join(f"{x:.1f},{y:.1f}" for x, y in (at(*p) for p in found))
         parts.append(f'<polyline points="{path_text}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in (at(*p) for p in found)]
