@@ -63,8 +63,9 @@ void world::start_client(std::uint32_t i) {
     c.engine = std::make_unique<detail::client_engine>(c.options, random_.next());
     c.engine->set_time(present());
     if (c.durable) {
-        if (const error_code error = c.engine->restore(c.storage.load())) {
-            verdict_.report("restore", c.name + ": rows of the store contradict each other: " + error.message());
+        std::string why;
+        if (const error_code error = c.engine->restore(c.storage.load(), why)) {
+            verdict_.report("restore", c.name + ": rows of the store contradict each other: " + error.message() + why);
         }
         if (c.life > 1) watches_up_.at(c.name).on_restart();
     }
