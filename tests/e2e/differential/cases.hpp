@@ -39,6 +39,9 @@ struct difference {
     std::string ours;
     bool is_part = false;  ///< `ours` is contained in what we said
     std::string reason;
+
+    /// Mosquitto leaves it to chance, and may say the same as we: the reason begins with "by chance: ".
+    [[nodiscard]] bool is_by_chance() const { return reason.starts_with("by chance: "); }
 };
 
 /// Splits by the shell's rules, as said above. Throws std::runtime_error.
