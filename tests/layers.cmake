@@ -4,6 +4,7 @@
 cmake_minimum_required(VERSION 3.25)
 
 function(check_tree)
+    cmake_path(ABSOLUTE_PATH ROOT)  # since a relative GLOB takes absolute patterns
     file(GLOB_RECURSE files RELATIVE ${ROOT}
         ${ROOT}/include/*.[hi]pp ${ROOT}/lib/*.[chi]pp ${ROOT}/cli/*.[chi]pp ${ROOT}/examples/*.[chi]pp
         ${ROOT}/include/*.h ${ROOT}/lib/*.h ${ROOT}/cli/*.h ${ROOT}/examples/*.h)
