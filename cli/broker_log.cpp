@@ -27,15 +27,4 @@ void standard_error_log::write(log_level level, std::string_view line) {
     complain(out);
 }
 
-std::string_view to_string(log_level level) noexcept {
-    switch (level) {
-        case log_level::error: return "error";
-        case log_level::warning: return "warning";
-        case log_level::notice: return "notice";
-        case log_level::information: return "information";
-        case log_level::debug: return "debug";
-    }
-    return "?";
-}
-
 }  // namespace martlet::cli

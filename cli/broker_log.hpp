@@ -19,6 +19,4 @@ private:
     log_form form_;
 };
 
-[[nodiscard]] std::string_view to_string(log_level level) noexcept;
-
 }  // namespace martlet::cli

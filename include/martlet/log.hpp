@@ -12,6 +12,9 @@ namespace martlet {
 
 enum class log_level : std::uint8_t { error, warning, notice, information, debug };
 
+/// The enumerator's name: "warning".
+[[nodiscard]] std::string_view to_string(log_level level) noexcept;
+
 /// Gets lines of text, without an end of line; see client_log and broker_log. `line` lives during the call.
 class log_sink {
 public:

@@ -200,7 +200,7 @@ void broker_engine::flush(F&& f, const instant& now) {
             p->give_up();
         const peer_id id = p->id();
         const std::size_t before = p->connection.out().size();
-        f(flush_item{id, p->owner(), p->connection.out(), p->connection.is_closing(), p->is_done(),
+        f(flush_item{id, p->owner(), p->connection.out(), p->connection.is_closing(), p->has_disconnected(),
                      p->wants_reading()});
         if (state_.find(id) != p) continue;
         keep_lent(*p);

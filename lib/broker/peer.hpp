@@ -89,8 +89,8 @@ public:
 
     [[nodiscard]] peer_id id() const noexcept { return id_; }
     [[nodiscard]] void* owner() const noexcept { return owner_; }
-    /// It has sent DISCONNECT.
-    [[nodiscard]] bool is_done() const noexcept { return is_done_; }
+    /// After that it may send nothing more.
+    [[nodiscard]] bool has_disconnected() const noexcept { return has_disconnected_; }
     [[nodiscard]] bool wants_reading() const noexcept { return waiting_for_ == 0 && breath_until_ == never; }
     /// True if on_drained() is worth a call, when it is needed.
     [[nodiscard]] bool is_drained() const noexcept;
@@ -180,7 +180,7 @@ private:
     std::size_t waiting_for_ = 0;  // receivers
     bool resumes_ = false;         // it was paused and has input that was not looked at
     bool ended_ = false;
-    bool is_done_ = false;
+    bool has_disconnected_ = false;
     bool gave_up_ = false;
     client_session* ending_ = nullptr;  // after the end, until it has been let go
     bool is_counted_handshake_ = true;  // among those of its address that are not accepted yet

@@ -268,7 +268,7 @@ void peer::apply_rights() {
 }
 
 void peer::on_disconnect(const packets::disconnect& packet) {
-    is_done_ = true;
+    has_disconnected_ = true;
     if (state_->logs(log_level::notice)) {
         const bool is_plain = packet.reason == reason_code::success;
         state_->log(log_level::notice,

@@ -13,17 +13,6 @@
 namespace martlet {
 namespace {
 
-std::string_view name_of(log_level level) noexcept {
-    switch (level) {
-        case log_level::error: return "error";
-        case log_level::warning: return "warning";
-        case log_level::notice: return "notice";
-        case log_level::information: return "information";
-        case log_level::debug: return "debug";
-    }
-    return "?";
-}
-
 std::string time_text() {
     using namespace std::chrono;
     const auto now = system_clock::now();
@@ -69,7 +58,7 @@ public:
     void write(log_level level, std::string_view line) override {
         if (level > detail_) return;
         std::string text = time_text();
-        text.append(" ").append(name_of(level)).append(": ");
+        text.append(" ").append(to_string(level)).append(": ");
         append_printable(text, line);
         text += '\n';
         const std::lock_guard guard(mutex_);
@@ -83,6 +72,17 @@ private:
 };
 
 }  // namespace
+
+std::string_view to_string(log_level level) noexcept {
+    switch (level) {
+        case log_level::error: return "error";
+        case log_level::warning: return "warning";
+        case log_level::notice: return "notice";
+        case log_level::information: return "information";
+        case log_level::debug: return "debug";
+    }
+    return "?";
+}
 
 std::shared_ptr<log_sink> log_to(std::ostream& out, log_level detail) {
     return std::make_shared<stream_log>(out, detail);

@@ -1,5 +1,5 @@
-// Sections 4.3, 4.4 and 4.6: the exchanges of each QoS, what is sent again, and in which order. Each scenario is shown for
-// both ends: what a client sends, a server receives, and the other way round, is the same code with another role.
+// Sections 4.3 to 4.5: the exchanges of each QoS, what is sent again, and receiving; for both ends, see both_ends.hpp.
+#include "conformance/both_ends.hpp"
 #include "conformance/broker_world.hpp"
 #include "conformance/client_script.hpp"
 
@@ -13,40 +13,6 @@ namespace {
 
 constexpr protocol_version v5 = protocol_version::v5;
 
-bool open_resuming(core_script& peer, bool session_present) {
-    auto connect = peer.default_connect();
-    connect.clean_start = false;
-    packets::connack connack;
-    connack.session_present = session_present && peer.version() != protocol_version::v3_1;
-    peer.subject.session_known = session_present;
-    return peer.open(connect, connack);
-}
-
-// Runs a scenario for each version and each role under test, on an open connection.
-void for_each_end(const std::function<void(core_script&)>& scenario) {
-    for (const protocol_version version : every_version) {
-        for (const role subject : both_roles) {
-            CAPTURE(name(version));
-            CAPTURE(name(subject));
-            core_script peer(subject, version);
-            REQUIRE(open_resuming(peer, false));
-            scenario(peer);
-        }
-    }
-}
-
-packets::publish arriving(qos q, std::uint16_t id, std::string_view payload = "x", bool dup = false) {
-    return {.topic = "t", .payload = payload, .qos = q, .dup = dup, .id = packet_id{id}};
-}
-
-// An acknowledgement of MQTT 5 with a reason, or a plain one before.
-std::string ack(packet_type type, std::uint16_t id, unsigned reason = 0) {
-    char buffer[core::short_ack_size_max];
-    char* const end =
-        core::encode_short_ack(type, packet_id{id}, reason_code{static_cast<std::uint8_t>(reason)}, v5, buffer);
-    return {buffer, end};
-}
-
 }  // namespace
 
 // ---- QoS 0
@@ -57,7 +23,7 @@ TEST_CASE("5.0/MQTT-4.3.1-1 3.1.1/MQTT-4.3.1-1: QoS 0 is sent with QoS 0 and DUP
         const auto sent = peer.message();
         CHECK(sent.qos == qos::at_most_once);
         CHECK_FALSE(sent.dup);
-        REQUIRE(open_resuming(peer, true));
+        REQUIRE(peer.open_resuming(true));
         CHECK(peer.is_silent());
     });
 }
@@ -89,7 +55,7 @@ TEST_CASE("5.0/MQTT-4.3.2-3 3.1.1/MQTT-4.3.2-1: a QoS 1 message stays unacknowle
         const auto first = peer.message();
         for (int i = 0; i != 3; ++i) {
             CHECK(peer.subject.publishes_done.empty());
-            REQUIRE(open_resuming(peer, true));
+            REQUIRE(peer.open_resuming(true));
             const auto again = peer.message();
             CHECK(again.id == first.id);
             CHECK(again.dup);
@@ -98,7 +64,7 @@ TEST_CASE("5.0/MQTT-4.3.2-3 3.1.1/MQTT-4.3.2-1: a QoS 1 message stays unacknowle
         CHECK(peer.subject.publishes_done.empty());
         peer.send(packets::puback{first.id});
         CHECK(peer.subject.publishes_done == std::vector<done>{{7, reason_code::success, {}}});
-        REQUIRE(open_resuming(peer, true));
+        REQUIRE(peer.open_resuming(true));
         CHECK(peer.is_silent());
     });
 }
@@ -129,7 +95,7 @@ TEST_CASE(
             CHECK(peer.rest() == "40 02 00 05");
         }
         CHECK(peer.subject.messages.size() == 4);
-        REQUIRE(open_resuming(peer, true));
+        REQUIRE(peer.open_resuming(true));
         peer.send(arriving(qos::at_least_once, 5, "x", true));
         CHECK(peer.subject.messages.size() == 5);
     });
@@ -164,7 +130,7 @@ TEST_CASE("5.0/MQTT-4.3.3-3 3.1.1/MQTT-4.3.3-1: a QoS 2 PUBLISH stays unacknowle
         (void)peer.publish("t", "x", qos::exactly_once, false, 7);
         const auto first = peer.message();
         for (int i = 0; i != 3; ++i) {
-            REQUIRE(open_resuming(peer, true));
+            REQUIRE(peer.open_resuming(true));
             const auto again = peer.message();
             CHECK(again.id == first.id);
             CHECK(again.payload == "x");
@@ -190,14 +156,14 @@ TEST_CASE("5.0/MQTT-4.3.3-4 3.1.1/MQTT-4.3.3-1: PUBREC is answered with PUBREL o
     // A PUBREC that refuses ends the exchange.
     for (const role subject : both_roles) {
         core_script peer(subject, v5);
-        REQUIRE(open_resuming(peer, false));
+        REQUIRE(peer.open_resuming(false));
         (void)peer.publish("t", "x", qos::exactly_once, false, 7);
         peer.forget();
         peer.send_bytes(ack(packet_type::pubrec, 1, 0x97));
         CHECK(peer.is_silent());
         CHECK(peer.subject.publishes_done == std::vector<done>{{7, reason_code::quota_exceeded, {}}});
         CHECK(peer.subject.session->sent.count() == 0);
-        REQUIRE(open_resuming(peer, true));
+        REQUIRE(peer.open_resuming(true));
         CHECK(peer.is_silent());
     }
 }
@@ -209,12 +175,12 @@ TEST_CASE("5.0/MQTT-4.3.3-5 3.1.1/MQTT-4.3.3-1: PUBREL stays unacknowledged unti
         peer.forget();
         for (int i = 0; i != 3; ++i) {
             CHECK(peer.subject.publishes_done.empty());
-            REQUIRE(open_resuming(peer, true));
+            REQUIRE(peer.open_resuming(true));
             CHECK(peer.rest() == "62 02 00 01");
         }
         peer.send(packets::pubcomp{packet_id{1}});
         CHECK(peer.subject.publishes_done == std::vector<done>{{7, reason_code::success, {}}});
-        REQUIRE(open_resuming(peer, true));
+        REQUIRE(peer.open_resuming(true));
         CHECK(peer.is_silent());
     });
 }
@@ -227,12 +193,12 @@ TEST_CASE("5.0/MQTT-4.3.3-6 3.1.1/MQTT-4.3.3-1: after PUBREL the PUBLISH is neve
         peer.send(packets::pubrec{packet_id{1}});
         CHECK(peer.rest() == "62 02 00 01");
         for (int i = 0; i != 3; ++i) {
-            REQUIRE(open_resuming(peer, true));
+            REQUIRE(peer.open_resuming(true));
             while (!peer.is_silent())
                 CHECK(peer.next().starts_with("62 "));
         }
         // nor when the other side begins anew
-        REQUIRE(open_resuming(peer, false));
+        REQUIRE(peer.open_resuming(false));
         while (!peer.is_silent())
             CHECK(peer.next().starts_with("62 "));
     });
@@ -241,7 +207,7 @@ TEST_CASE("5.0/MQTT-4.3.3-6 3.1.1/MQTT-4.3.3-1: after PUBREL the PUBLISH is neve
 TEST_CASE("5.0/MQTT-4.3.3-7: a QoS 2 message that was sent does not expire any more") {
     for (const role subject : both_roles) {
         core_script peer(subject, v5);
-        REQUIRE(open_resuming(peer, false));
+        REQUIRE(peer.open_resuming(false));
         for (const char* const payload : {"unanswered", "released"}) {
             const auto message = core::outgoing_message::create("t", payload, qos::exactly_once, false, {},
                                                                 peer.now.wall + std::chrono::seconds(10));
@@ -256,7 +222,7 @@ TEST_CASE("5.0/MQTT-4.3.3-7: a QoS 2 message that was sent does not expire any m
         // on this connection
         peer.send(packets::pubcomp{packet_id{2}});
         // and on the next one
-        REQUIRE(open_resuming(peer, true));
+        REQUIRE(peer.open_resuming(true));
         const auto again = peer.message();
         CHECK(again.payload == "unanswered");
         CHECK(again.dup);
@@ -283,7 +249,7 @@ TEST_CASE("5.0/MQTT-4.3.3-9: after a PUBREC that refuses a PUBLISH with that id 
     for (const role subject : both_roles) {
         core_script peer(subject, v5);
         peer.subject.acknowledge_at_once = false;
-        REQUIRE(open_resuming(peer, false));
+        REQUIRE(peer.open_resuming(false));
         for (std::size_t i = 1; i != 4; ++i) {
             peer.send(arriving(qos::exactly_once, 5, "x", i > 1));
             REQUIRE(peer.subject.messages.size() == i);
@@ -299,7 +265,7 @@ TEST_CASE("3.1.1/MQTT-4.3.3-2: before MQTT 5 there is no refusal: what is not wa
         for (const role subject : both_roles) {
             core_script peer(subject, version);
             peer.subject.acknowledge_at_once = false;
-            REQUIRE(open_resuming(peer, false));
+            REQUIRE(peer.open_resuming(false));
             peer.send(arriving(qos::exactly_once, 5));
             peer.subject.connection->acknowledge(peer.subject.messages.at(0).number, reason_code::quota_exceeded);
             peer.run();
@@ -319,7 +285,7 @@ TEST_CASE(
             CHECK(peer.rest() == "50 02 00 05");
         }
         CHECK(peer.subject.messages.size() == 1);
-        REQUIRE(open_resuming(peer, true));
+        REQUIRE(peer.open_resuming(true));
         peer.send(arriving(qos::exactly_once, 5, "x", true));
         CHECK(peer.rest() == "50 02 00 05");
         CHECK(peer.subject.messages.size() == 1);
@@ -397,7 +363,7 @@ TEST_CASE("5.0/MQTT-4.3.3-13: the exchange of QoS 2 is completed also for a mess
 
     core_script client(role::client, v5);
     client.subject.acknowledge_at_once = false;
-    REQUIRE(open_resuming(client, false));
+    REQUIRE(client.open_resuming(false));
     client.send(message);
     client.advance(11s);
     client.subject.connection->acknowledge(client.subject.messages.at(0).number);
@@ -423,7 +389,7 @@ TEST_CASE(
         peer.send("70 02 00 05");
         peer.forget();
         for (int i = 0; i != 2; ++i) {
-            REQUIRE(open_resuming(peer, true));
+            REQUIRE(peer.open_resuming(true));
             std::multiset<std::string> heard;
             while (!peer.is_silent()) {
                 if (peer.peek() == packet_type::pubrel) {
@@ -442,7 +408,7 @@ TEST_CASE(
 TEST_CASE("5.0/MQTT-4.4.0-1: on a live connection nothing is sent twice") {
     for (const role subject : both_roles) {
         core_script peer(subject, v5);
-        REQUIRE(open_resuming(peer, false));
+        REQUIRE(peer.open_resuming(false));
         (void)peer.publish("t", "one", qos::at_least_once);
         (void)peer.publish("t", "two", qos::exactly_once);
         (void)peer.publish("t", "released", qos::exactly_once);
@@ -470,7 +436,7 @@ TEST_CASE("5.0/MQTT-4.4.0-2: PUBACK and PUBREC that refuse count as acknowledgem
     for (const role subject : both_roles) {
         for (const unsigned reason : {0x80u, 0x87u, 0x97u, 0x99u}) {
             core_script peer(subject, v5);
-            REQUIRE(open_resuming(peer, false));
+            REQUIRE(peer.open_resuming(false));
             (void)peer.publish("t", "one", qos::at_least_once, false, 7);
             (void)peer.publish("t", "two", qos::exactly_once, false, 8);
             peer.forget();
@@ -479,7 +445,7 @@ TEST_CASE("5.0/MQTT-4.4.0-2: PUBACK and PUBREC that refuse count as acknowledgem
             const reason_code said{static_cast<std::uint8_t>(reason)};
             CHECK(peer.subject.publishes_done == std::vector<done>{{7, said, {}}, {8, said, {}}});
             CHECK(peer.is_silent());
-            REQUIRE(open_resuming(peer, true));
+            REQUIRE(peer.open_resuming(true));
             CHECK(peer.is_silent());
         }
     }
@@ -521,159 +487,5 @@ TEST_CASE("5.0/MQTT-4.5.0-2 3.1.1/MQTT-4.5.0-2: a client acknowledges also what 
         CHECK(peer.rest() == "50 02 00 05");
         peer.send("62 02 00 05");
         CHECK(peer.rest() == "70 02 00 05");
-    }
-}
-
-// ---- 4.6: order
-
-TEST_CASE("5.0/MQTT-4.6.0-1 3.1.1/MQTT-4.6.0-1: what is sent again keeps the order of its first sending") {
-    for_each_end([](core_script& peer) {
-        std::string expected;
-        for (int i = 0; i != 40; ++i) {
-            (void)peer.publish("t", std::to_string(i), acknowledged_qos[i % 3 == 0]);
-            if (i % 5 != 0) expected += std::to_string(i) + " ";
-        }
-        for (std::uint16_t id = 1; id <= 40; id = static_cast<std::uint16_t>(id + 5)) {
-            const bool is_qos_2 = (id - 1) % 3 == 0;
-            peer.send_bytes(ack(is_qos_2 ? packet_type::pubrec : packet_type::puback, id));
-            if (is_qos_2) peer.send_bytes(ack(packet_type::pubcomp, id));
-        }
-        peer.forget();
-        for (int round = 0; round != 3; ++round) {
-            REQUIRE(open_resuming(peer, true));
-            std::string heard;
-            while (!peer.is_silent())
-                heard.append(peer.message().payload).append(" ");
-            CHECK(heard == expected);
-        }
-    });
-}
-
-TEST_CASE("5.0/MQTT-4.6.0-1 3.1.1/MQTT-4.6.0-1: the order holds also where the receiver takes one message at a time") {
-    for (const role subject : both_roles) {
-        core_script peer(subject, v5);
-        auto connect = peer.default_connect();
-        packets::connack connack;
-        connect.clean_start = false;
-        REQUIRE(peer.open(connect, connack));
-        for (int i = 0; i != 5; ++i)
-            (void)peer.publish("t", std::to_string(i), qos::at_least_once);
-        (subject == role::broker ? connect.properties.receive_maximum : connack.properties.receive_maximum) =
-            std::uint16_t{1};
-        connack.session_present = true;
-        peer.subject.session_known = true;
-        REQUIRE(peer.open(connect, connack));
-        (void)peer.publish("t", "5", qos::at_least_once);
-        for (int i = 0; i != 6; ++i) {
-            const auto got = peer.message();
-            CHECK(got.payload == std::to_string(i));
-            CHECK(got.dup == (i < 5));
-            CHECK(peer.is_silent());
-            peer.send(packets::puback{got.id});
-        }
-    }
-}
-
-TEST_CASE(
-    "5.0/MQTT-4.6.0-2 5.0/MQTT-4.6.0-3 3.1.1/MQTT-4.6.0-2 3.1.1/MQTT-4.6.0-3: PUBACK and PUBREC leave in the "
-    "order in which the messages came") {
-    for_each_end([](core_script& peer) {
-        peer.subject.acknowledge_at_once = false;
-        std::string expected;
-        for (std::uint16_t i = 0; i != 9; ++i) {
-            const auto id = static_cast<std::uint16_t>(i * 7 % 9 + 1);  // ids say nothing about the order
-            const qos q = acknowledged_qos[i % 2];
-            peer.send(arriving(q, id));
-            expected +=
-                (i == 0 ? "" : " ") + (q == qos::at_least_once ? "40"s : "50"s) + " 02 00 0" + std::to_string(id);
-        }
-        CHECK(peer.is_silent());
-        // The application is done with them in any order.
-        std::string heard;
-        for (const std::size_t at : {8u, 3u, 0u, 1u, 7u, 2u, 6u, 4u, 5u}) {
-            peer.subject.connection->acknowledge(peer.subject.messages.at(at).number);
-            peer.run();
-            const std::string now = peer.rest();
-            if (!now.empty()) heard += (heard.empty() ? "" : " ") + now;
-        }
-        CHECK(heard == expected);
-    });
-}
-
-TEST_CASE(
-    "5.0/MQTT-4.6.0-4 3.1.1/MQTT-4.6.0-4: PUBREL leaves in the order of the PUBRECs, on the next connection, too") {
-    for_each_end([](core_script& peer) {
-        for (int i = 0; i != 5; ++i)
-            (void)peer.publish("t", "x", qos::exactly_once);
-        peer.forget();
-        peer.send("50 02 00 03 50 02 00 01 50 02 00 05");
-        peer.send("50 02 00 02");
-        CHECK(peer.rest() == "62 02 00 03 62 02 00 01 62 02 00 05 62 02 00 02");
-        for (int i = 0; i != 2; ++i) {
-            REQUIRE(open_resuming(peer, true));
-            std::string heard;
-            while (!peer.is_silent()) {
-                if (peer.peek() == packet_type::publish) {
-                    CHECK(peer.message().id == packet_id{4});
-                } else {
-                    heard += " " + peer.next();
-                }
-            }
-            CHECK(heard == " 62 02 00 03 62 02 00 01 62 02 00 05 62 02 00 02");
-        }
-    });
-}
-
-TEST_CASE(
-    "5.0/MQTT-4.6.0-5 5.0/MQTT-4.6.0-6 3.1.1/MQTT-4.6.0-5 3.1.1/MQTT-4.6.0-6: messages of one publisher, topic and "
-    "QoS reach each subscriber in the order in which they came") {
-    for (const protocol_version version : every_version) {
-        for (const qos q : every_qos) {
-            for (const std::uint16_t window : {std::uint16_t{65'535}, std::uint16_t{1}}) {
-                CAPTURE(name(version));
-                CAPTURE(name(q));
-                broker_world world;
-                auto hello = broker_world::resuming(version, "subscriber");
-                if (version == v5) hello.properties.receive_maximum = window;
-                auto* subscriber = &world.connect(hello);
-                CHECK(subscriber->subscribe("t/+") == reason_code::granted_qos_2);
-                auto& publisher = world.connect(version, "publisher");
-                std::string expected;
-                const auto publish = [&](int i) {
-                    CHECK_FALSE(is_failure(publisher.publish("t/1", std::to_string(i), q)));
-                    expected += (expected.empty() ? "" : " ") + std::to_string(i);
-                };
-                // Some arrive, some are under way when the link breaks, some come while it is gone.
-                std::string order;
-                const auto take = [&] {
-                    while (!subscriber->is_silent()) {
-                        if (subscriber->peek() == packet_type::pubrel) {
-                            subscriber->send(packets::pubcomp{subscriber->take<packets::pubrel>().id});
-                            continue;
-                        }
-                        const auto got = subscriber->message();
-                        order.append(order.empty() ? "" : " ").append(got.payload);
-                        subscriber->acknowledge(got);
-                    }
-                };
-                for (int i = 0; i != 5; ++i)
-                    publish(i);
-                take();
-                for (int i = 5; i != 10; ++i)
-                    publish(i);
-                if (q == qos::at_most_once) take();
-                subscriber->forget();
-                subscriber->cut();
-                if (q != qos::at_most_once) {
-                    for (int i = 10; i != 15; ++i)
-                        publish(i);
-                }
-                subscriber = &world.connect(hello);
-                for (int i = 15; i != 20; ++i)
-                    publish(i);
-                take();
-                CHECK(order == expected);
-            }
-        }
     }
 }

@@ -3,6 +3,7 @@
 The first word of a fence is its language, what follows is for us:
   cpp        compiled: in a namespace of its own if it has includes, else as the inside of a coroutine (see PREAMBLE)
              needs=HEADER: only where this header (of another library) can be found
+             alone: in a file of its own, because it opens a namespace of that library
   sh         run by bash in an empty folder, in a network of its own (so port 1883 is free), with the tools in PATH
              needs=COMMAND: only where there is such a command
              installed: together with the page's files where martlet is installed, with the cmake blocks
@@ -71,6 +72,7 @@ class Block:
         reason = re.search(r'no-(?:run|compile)="([^"]+)"', info)
         self.reason = reason.group(1) if reason else None
         self.needs = re.findall(r"needs=(\S+)", info)
+        self.is_alone = "alone" in words[1:]
         self.is_for_installation = "installed" in words[1:] and self.language == "sh"
         self.name = re.sub(r"\W", "_", f"{page.parent.name}_{page.stem}_{line}").lower()
 
@@ -128,9 +130,9 @@ PROGRAM = """namespace program_%s {
 
 
 def compile_all(blocks, compiler, folder):
-    """Everything in one file, since most of the time goes into the headers: programs in a namespace each, fragments in
-    a coroutine each."""
-    parts, includes, skipped, count = [], [], [], 0
+    """Nearly everything in one file, since most of the time goes into the headers: programs in a namespace each,
+    fragments in a coroutine each."""
+    parts, includes, skipped, count, sources = [], [], [], 0, []
     for block in blocks:
         if block.language != "cpp" or block.reason:
             continue
@@ -139,16 +141,23 @@ def compile_all(blocks, compiler, folder):
             skipped.append(f"{block}: {missing[0]} is missing")
             continue
         count += 1
-        if "#include" in block.text:
+        if block.is_alone:
+            sources.append(folder / f"{block.name}.cpp")
+            sources[-1].write_text(f'#line {block.line + 1} "{block.page.name}"\n{block.text}')
+        elif "#include" in block.text:
             includes += re.findall(r"^#include .*", block.text, re.M)
             parts.append(PROGRAM % (block.name, block.line + 1, block.page.name,
                                     re.sub(r"^#include .*", "", block.text, flags=re.M).replace("int main(", "int run(")))
         else:
             parts.append(FRAGMENT % (block.name, block.line + 1, block.page.name, block.text))
-    source = folder / "blocks.cpp"
-    source.write_text("\n".join(sorted(set(includes))) + "\n" + PREAMBLE + "".join(parts))
-    result = subprocess.run([*compiler, "-fsyntax-only", source], capture_output=True, text=True)
-    return count, skipped, [result.stderr] if result.returncode != 0 else []
+    sources.append(folder / "blocks.cpp")
+    sources[-1].write_text("\n".join(sorted(set(includes))) + "\n" + PREAMBLE + "".join(parts))
+    wrong = []
+    for source in sources:
+        result = subprocess.run([*compiler, "-fsyntax-only", source], capture_output=True, text=True)
+        if result.returncode != 0:
+            wrong.append(result.stderr)
+    return count, skipped, wrong
 
 
 # ---- shell

@@ -129,6 +129,15 @@ bool core_script::open(const packets::connect& packet, const packets::connack& a
     return subject.connection && subject.connection->is_open();
 }
 
+bool core_script::open_resuming(bool session_present) {
+    auto connect = default_connect();
+    connect.clean_start = false;
+    packets::connack connack;
+    connack.session_present = session_present && version() != protocol_version::v3_1;
+    subject.session_known = session_present;
+    return open(connect, connack);
+}
+
 void core_script::cut() { subject.end_connection(); }
 
 void core_script::advance(std::chrono::microseconds by) {

@@ -97,6 +97,8 @@ public:
     bool open();
     /// The same with what the client says or the server answers.
     bool open(const packets::connect& packet, const packets::connack& answer = {});
+    /// The same with a session that is to outlive the connection; it was there already if `session_present`.
+    bool open_resuming(bool session_present);
     /// The link breaks: neither end hears more.
     void cut();
     /// Time passes; the subject's deadlines are met at their times.

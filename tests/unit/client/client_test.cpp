@@ -26,6 +26,7 @@
 #include <chrono>
 #include <functional>
 #include <future>
+#include <poll.h>
 #include <string>
 #include <thread>
 #include <vector>
@@ -61,6 +62,11 @@ public:
     void close() {
         acceptor_.close();
         hang_up();
+    }
+    /// Bytes have come that were not read; waits for them without running the loop.
+    [[nodiscard]] bool has_unread() {
+        pollfd input{socket_->native_handle(), POLLIN, 0};
+        return ::poll(&input, 1, 10'000) == 1 && socket_->available() != 0;
     }
 
     std::vector<packet_type> seen;
@@ -564,6 +570,24 @@ TEST_CASE("client: publish says whether the message was taken, and writes once p
 
     CHECK(c.statistics().messages_sent == 101);
     CHECK(c.statistics().messages_received >= 100);
+}
+
+TEST_CASE("client: 64 KiB of publish() leave at once, before the turn of the loop is over") {
+    fixture f;
+    client c(f.io, f.options());
+    f.server.echoes = false;
+    f.spawn([](client& me, scripted_server& server) -> asio::awaitable<void> {
+        (void)co_await me.async_subscribe("t");  // connected, and nothing under way
+        const std::string kib(1'024, 'x');
+        for (int i = 0; i < 70; ++i)
+            CHECK_FALSE(me.publish("t", kib));
+        CHECK(server.has_unread());
+        co_await me.async_disconnect();
+    }(c, f.server));
+    c.async_run(asio::detached);
+    f.run();
+
+    CHECK(c.statistics().messages_sent == 70);
 }
 
 TEST_CASE("client: a million steps of one coroutine do not grow the stack") {
