@@ -2,6 +2,7 @@
 
 #include <martlet/core/outgoing_message.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cstring>
@@ -13,13 +14,17 @@ namespace martlet::core {
 namespace {
 
 // Blocks of messages that are gone, for those to come: with thousands of messages under way malloc's own caches are too
-// small. Bounded, of this thread.
+// small, and large blocks it gives back to the system, which has to clear them again for the next message. Bounded, of this
+// thread.
 class block_cache {
 public:
     static void* take(std::size_t size) {
-        const std::size_t at = index(size);
-        if (at >= classes) return ::operator new(size);
         block_cache* const cache = of_thread();
+        const std::size_t at = index(size);
+        if (at >= classes) {
+            void* const large = cache != nullptr && size >= large_size_min ? cache->take_large(size) : nullptr;
+            return large != nullptr ? large : ::operator new(size);
+        }
         if (cache == nullptr || cache->free_[at] == nullptr) return ::operator new((at + 1) * step);
         block* const taken = cache->free_[at];
         cache->free_[at] = taken->next;
@@ -28,9 +33,11 @@ public:
     }
 
     static void give(void* memory, std::size_t size) noexcept {
+        block_cache* const cache = of_thread();
         const std::size_t at = index(size);
-        block_cache* const cache = at < classes ? of_thread() : nullptr;
-        if (cache == nullptr || cache->bytes_ >= bytes_max) return ::operator delete(memory);
+        if (cache == nullptr) return ::operator delete(memory);
+        if (at >= classes) return cache->give_large(memory, size);
+        if (cache->bytes_ >= bytes_max) return ::operator delete(memory);
         cache->free_[at] = ::new (memory) block{cache->free_[at]};
         cache->bytes_ += (at + 1) * step;
     }
@@ -44,15 +51,24 @@ public:
             while (first != nullptr)
                 ::operator delete(std::exchange(first, first->next));
         }
+        for (const large_block& one : large_)
+            ::operator delete(one.memory);
     }
 
 private:
     struct block {
         block* next;
     };
+    struct large_block {
+        void* memory = nullptr;
+        std::size_t size = 0;
+    };
     static constexpr std::size_t step = 32;
     static constexpr std::size_t classes = 32;  // up to 1 KiB
     static constexpr std::size_t bytes_max = 1024 * 1024;
+    static constexpr std::size_t large_size_min = 64 * 1024;
+    static constexpr std::size_t large_size_max = 1024 * 1024 + 4096;  // a payload of 1 MiB with its topic
+    static constexpr std::size_t large_count_max = 4;
 
     static std::size_t index(std::size_t size) noexcept { return (size - 1) / step; }
     // Messages may outlive it: those of static objects.
@@ -69,8 +85,28 @@ private:
 #endif
     }
 
+    // One that is not much too large, or null.
+    void* take_large(std::size_t size) noexcept {
+        for (large_block& one : large_) {
+            if (one.size >= size && one.size / 2 < size) return std::exchange(one, {}).memory;
+        }
+        return nullptr;
+    }
+
+    void give_large(void* memory, std::size_t size) noexcept {
+        if (size >= large_size_min && size <= large_size_max) {
+            auto at =
+                std::find_if(large_.begin(), large_.end(), [](const large_block& b) { return b.memory == nullptr; });
+            if (at == large_.end()) at = large_.begin() + next_large_++ % large_count_max;
+            memory = std::exchange(*at, {memory, size}).memory;
+        }
+        ::operator delete(memory);
+    }
+
     std::array<block*, classes> free_{};
     std::size_t bytes_ = 0;
+    std::array<large_block, large_count_max> large_{};
+    std::size_t next_large_ = 0;
 };
 
 }  // namespace

@@ -4,16 +4,30 @@
 
 namespace martlet::core {
 
-// Gives the memory of a large packet back; a small one is worth keeping while a stream is cut in pieces.
+namespace {
+
+// Memory that is worth keeping: of a connection at rest, and in the middle of a packet.
+constexpr std::size_t small_size = 4096;
+constexpr std::size_t large_size = 1024 * 1024 + 4096;
+
+// Memory for a packet that ends at `end`, of which `used` bytes are there by now: all of it if that is not out of proportion,
+// so that a large one moves once or not at all. A string's own growth would end at up to twice the packet's size.
+void make_room(std::string& in, std::size_t used, std::size_t end) {
+    constexpr std::size_t growth_max = 8;
+    if (used <= in.capacity()) return;
+    std::string larger;
+    larger.reserve(std::min(end, growth_max * used));
+    larger = in;
+    in.swap(larger);
+}
+
+}  // namespace
+
 void read_buffer::drop_used() noexcept {
     tail_head_ += tail_packet_;
     tail_used_ = false;
     if (tail_head_ != tail_.size()) return;
-    if (tail_.capacity() > 4096) {
-        tail_ = std::string();
-    } else {
-        tail_.clear();
-    }
+    tail_.clear();  // its memory goes back when the rest is kept, if there is none
     tail_head_ = 0;
 }
 
@@ -38,6 +52,7 @@ frame_status read_buffer::next(protocol_version version, std::size_t packet_size
         // still be incomplete, it is at most 5 bytes in all.
         const std::size_t wanted = size != 0 ? size - kept.size() : 1;
         const std::size_t taken = std::min(wanted, fresh_.size());
+        if (size != 0) make_room(tail_, tail_.size() + taken, tail_head_ + size);
         tail_.append(fresh_.substr(0, taken));
         fresh_.remove_prefix(taken);
     }
@@ -50,11 +65,11 @@ void read_buffer::keep_rest() {
     }
     if (tail_head_ == tail_.size()) {
         tail_head_ = 0;
-        if (tail_.capacity() > 4096 && fresh_.size() < tail_.capacity() / 4) {
-            tail_ = std::string(fresh_);
-        } else {
-            tail_.assign(fresh_);
-        }
+        // The next packet of a stream is probably as large as the last: no need to ask for memory again. Without one
+        // an idle connection has none. Whoever begins a packet could as well have sent as much of it.
+        const bool keeps = tail_.capacity() <= (fresh_.empty() ? small_size : large_size);
+        if (!keeps) tail_ = std::string();
+        tail_.assign(fresh_);
     } else if (!fresh_.empty()) {
         if (tail_head_ > tail_.size() / 2) {
             tail_.erase(0, tail_head_);
