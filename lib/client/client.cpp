@@ -75,6 +75,7 @@ void fill(publish_request& request, client_core& core, std::string_view topic, p
     what.retain = options.retain;
     std::shared_ptr<const void> owner;
     if (bytes.size() >= core::output::share_size_min) owner = std::move(bytes).share();
+    // NOLINTNEXTLINE(bugprone-use-after-move): share() has moved the bytes to `owner`; bytes() views them there.
     what.message = owner ? core::outgoing_message::create_shared(topic, bytes.bytes(), std::move(owner), options.qos,
                                                                  options.retain, options.properties, expires_at)
                          : core::outgoing_message::create(topic, bytes.bytes(), options.qos, options.retain,
