@@ -252,17 +252,16 @@ send_result connection::send(outgoing what) {
         return send_result::dropped;
     }
     if (session_ == nullptr) return send_result::dropped;
+    constexpr std::size_t ids = 65'535;  // SUBSCRIBE and UNSUBSCRIBE may have taken what the quota would still allow
     if (state_ == connection_state::open && session_->queue_count() == 0 && resend_next_ == packet_id::none &&
-        has_quota()) {
+        has_quota() && session_->sent.count() != ids) {
         const std::size_t size = publish_size(what);
         if (size == 0 || !fits(size) || what.message->expired(present_->wall)) {
             ++counters_.messages_dropped;
             return send_result::dropped;
         }
-        if (inflight_entry* const entry = session_->start(std::move(what))) {
-            send_entry(*entry);
-            return send_result::sent;
-        }
+        send_entry(*session_->start(std::move(what)));
+        return send_result::sent;
     }
     if (session_->enqueue(std::move(what))) return send_result::queued;
     ++counters_.messages_dropped;

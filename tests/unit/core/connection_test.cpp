@@ -125,6 +125,24 @@ TEST_CASE("connection: 200,000 messages with all 65,535 ids in use: none stands 
     }
 }
 
+TEST_CASE("connection: a message for which requests have left no packet id waits for one") {
+    pair both(protocol_version::v5);
+    both.client.session->set_limits({.count_max = 10});
+    both.broker.acknowledge_at_once = false;
+    REQUIRE(both.connect());
+    packets::subscribe wish;
+    wish.subscriptions = {{"a", qos::at_least_once}};
+    REQUIRE_FALSE(both.client.connection->subscribe(wish, 1));  // not yet at the broker
+    for (int i = 0; i != 65'534; ++i)
+        REQUIRE(both.publish(both.client, "t", "x", qos::at_least_once) == send_result::sent);
+
+    CHECK(both.publish(both.client, "t", "last", qos::at_least_once, 7) == send_result::queued);
+
+    both.run();  // SUBACK frees an id
+    REQUIRE(both.broker.messages.size() == 65'535);
+    CHECK(both.broker.messages.back().payload == "last");
+}
+
 TEST_CASE("MQTT-3.3.4-9: the quota holds PUBLISH back and nothing else") {
     pair both(protocol_version::v5);
     both.client.limits.receive_maximum = 3;
