@@ -135,6 +135,7 @@ void output::grow(std::size_t n) {
         std::memmove(buffer_.bytes.get(), buffer_.bytes.get() + head_, used);
     } else {
         const std::size_t capacity = std::max({smallest, needed, buffer_.capacity * 2});
+        // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): does not see what the unique_ptr in `larger` does
         buffer_pool::buffer larger = pool_->take(capacity);
         if (used != 0) std::memcpy(larger.bytes.get(), buffer_.bytes.get() + head_, used);
         if (buffer_.bytes) pool_->give(std::move(buffer_));
