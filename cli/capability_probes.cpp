@@ -462,7 +462,7 @@ probe_result takeover(const probe_context& c) {
     return *reason == reason_code::session_taken_over ? pass() : fail("DISCONNECT " + std::string(to_string(*reason)));
 }
 
-constexpr auto table = std::to_array<probe>({
+constexpr auto capability_table = std::to_array<probe>({
     {"version-3.1", "", "takes MQTT 3.1", version_3_1},
     {"version-3.1.1", "", "takes MQTT 3.1.1", version_3_1_1},
     {"version-5", "", "takes MQTT 5.0", version_5},
@@ -500,6 +500,6 @@ constexpr auto table = std::to_array<probe>({
 
 }  // namespace
 
-std::span<const probe> capability_probes() noexcept { return table; }
+std::span<const probe> capability_probes() noexcept { return capability_table; }
 
 }  // namespace martlet::cli

@@ -26,7 +26,7 @@ namespace {
 
 constexpr unsigned probes_at_once = 4;
 
-struct check_settings {
+struct probe_settings {
     connection_settings connection;
     std::vector<std::string> only;
     std::vector<std::string> assertions;
@@ -57,7 +57,7 @@ bool read_names(command_line& in, std::string_view option_name, std::vector<std:
     return true;
 }
 
-bool read_check_option(const option& row, command_line& in, check_settings& out) {
+bool read_check_option(const option& row, command_line& in, probe_settings& out) {
     switch (row.id) {
         case option_id::only: read_names(in, "--only", out.only); return true;
         case option_id::assertion: read_names(in, "--assert", out.assertions); return true;
@@ -92,7 +92,7 @@ probe_result result_of(const error_code& cause) {
     return {lacks ? probe_verdict::unsupported : probe_verdict::fail, cause.message()};
 }
 
-finding run_probe(const probe& p, const check_settings& settings, const std::string& run, bool has_version_5) {
+finding run_probe(const probe& p, const probe_settings& settings, const std::string& run, bool has_version_5) {
     const auto begin = std::chrono::steady_clock::now();
     finding f{p, {}, 0};
     try {
@@ -105,7 +105,7 @@ finding run_probe(const probe& p, const check_settings& settings, const std::str
     return f;
 }
 
-std::vector<finding> run_all(const check_settings& settings) {
+std::vector<finding> run_all(const probe_settings& settings) {
     std::vector<probe> wanted = all_probes();
     if (!settings.only.empty()) {
         std::erase_if(wanted, [&](const probe& p) {
@@ -189,7 +189,7 @@ void print_json(const std::vector<finding>& findings, const std::string& where) 
     print(out);
 }
 
-int verdict_of(const std::vector<finding>& findings, const check_settings& settings) {
+int verdict_of(const std::vector<finding>& findings, const probe_settings& settings) {
     bool asserted = true;
     bool failed = false;
     for (const finding& f : findings) {
@@ -207,7 +207,7 @@ int verdict_of(const std::vector<finding>& findings, const check_settings& setti
 }  // namespace
 
 int run_check(std::span<char* const> arguments, profile p, std::string_view program) {
-    check_settings settings;
+    probe_settings settings;
     settings.connection = default_settings(p);
     command_line in(arguments, command::check, p);
     const auto done =

@@ -6,7 +6,7 @@
 namespace martlet::cli {
 namespace {
 
-constexpr int depth_max = 512;
+constexpr int copied_depth_max = 512;
 
 /// Reads one JSON value and copies it without white space.
 class minifier {
@@ -22,7 +22,7 @@ public:
 
 private:
     bool value(int depth) {
-        if (rest_.empty() || depth > depth_max) return false;
+        if (rest_.empty() || depth > copied_depth_max) return false;
         switch (rest_.front()) {
             case '{': return object(depth);
             case '[': return array(depth);

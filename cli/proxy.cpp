@@ -96,12 +96,12 @@ public:
         options.to = settings_.to;
         options.faults = faults_;
         options.log = [this](log_level level, std::string_view line) { log_.write(level, line); };
-        fault_proxy proxy(io_.get_executor(), options);
-        proxy_ = &proxy;
+        fault_proxy relay(io_.get_executor(), options);
+        proxy_ = &relay;
         std::vector<endpoint> places;
         for (const std::string& url : settings_.listeners) {
             std::string why;
-            const auto where = proxy.listen(url, &why);
+            const auto where = relay.listen(url, &why);
             if (!where) {
                 complain("Error: " + (why.empty() ? url + ": " + describe(where.error()) : why));
                 return exit_failure;

@@ -5,6 +5,7 @@
 #include "exit_code.hpp"
 #include "message_printer.hpp"
 #include "payload_source.hpp"
+#include "sub_options.hpp"
 #include "text_output.hpp"
 
 #include <martlet/client.hpp>
@@ -33,21 +34,6 @@ struct rr_settings {
     std::optional<std::chrono::milliseconds> timeout;
     bool latency = false;
 };
-
-bool read_retain_handling(command_line& in, martlet::retain_handling& out) {
-    const std::optional<std::string_view> when = in.value();
-    if (!when) return false;
-    if (*when == "always") {
-        out = retain_handling::send;
-    } else if (*when == "new") {
-        out = retain_handling::send_if_new;
-    } else if (*when == "never") {
-        out = retain_handling::do_not_send;
-    } else {
-        return in.fail("Unknown value '" + std::string(*when) + "' for --retain-handling.\n");
-    }
-    return true;
-}
 
 bool read_rr_option(const option& row, command_line& in, rr_settings& out) {
     switch (row.id) {

@@ -163,7 +163,7 @@ probe_result keep_alive(const probe_context& c) {
     return {after >= 1'000 ? probe_verdict::pass : probe_verdict::fail, text};
 }
 
-constexpr auto table = std::to_array<probe>({
+constexpr auto rule_table = std::to_array<probe>({
     {"first-connect", "MQTT-3.1.0-1", "closes when the first packet is no CONNECT", first_not_connect},
     {"second-connect", "MQTT-3.1.0-2", "closes at a second CONNECT", second_connect},
     {"keep-alive", "MQTT-3.1.2-22", "closes after 1.5 times the keep-alive", keep_alive},
@@ -182,6 +182,6 @@ constexpr auto table = std::to_array<probe>({
 
 }  // namespace
 
-std::span<const probe> rule_probes() noexcept { return table; }
+std::span<const probe> rule_probes() noexcept { return rule_table; }
 
 }  // namespace martlet::cli

@@ -49,6 +49,8 @@ bool check_output(command_line& in, const sub_settings& settings) {
     return ways <= 1 || in.fail("Only one of --save-dir, --exec, --watch and --message-rate may be used at once.");
 }
 
+}  // namespace
+
 bool read_retain_handling(command_line& in, martlet::retain_handling& out) {
     const std::optional<std::string_view> when = in.value();
     if (!when) return false;
@@ -63,8 +65,6 @@ bool read_retain_handling(command_line& in, martlet::retain_handling& out) {
     }
     return true;
 }
-
-}  // namespace
 
 bool read_sub_option(const option& row, command_line& in, sub_settings& out) {
     switch (row.id) {

@@ -39,6 +39,9 @@ struct sub_settings {
     output_settings output;
 };
 
+/// The value of --retain-handling, of sub and rr: always, new or never.
+bool read_retain_handling(command_line& in, martlet::retain_handling& out);
+
 /// Takes `row`, which `in` just returned, if it is an option of sub.
 bool read_sub_option(const option& row, command_line& in, sub_settings& out);
 

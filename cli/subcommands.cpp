@@ -26,7 +26,7 @@ namespace martlet::cli {
 namespace {
 
 // clang-format off
-constexpr auto table = std::to_array<subcommand>({
+constexpr auto subcommand_table = std::to_array<subcommand>({
     {command::pub, "pub", "publish messages",
      "-t TOPIC {-m TEXT | -f FILE | -l | -s | -n} [options]",
      "-t pump/7/state -m on -q 1 -r # a retained message, surely delivered\n"
@@ -155,23 +155,25 @@ constexpr auto table = std::to_array<subcommand>({
 
 }  // namespace
 
-std::span<const subcommand> subcommands() noexcept { return table; }
+std::span<const subcommand> subcommands() noexcept { return subcommand_table; }
 
 const subcommand* find_subcommand(std::string_view name) noexcept {
-    const auto found = std::find_if(table.begin(), table.end(), [&](const subcommand& s) { return s.name == name; });
-    return found == table.end() ? nullptr : &*found;
+    const auto found = std::find_if(subcommand_table.begin(), subcommand_table.end(),
+                                    [&](const subcommand& s) { return s.name == name; });
+    return found == subcommand_table.end() ? nullptr : &*found;
 }
 
 const subcommand& subcommand_of(command c) noexcept {
-    const auto found = std::find_if(table.begin(), table.end(), [&](const subcommand& s) { return s.id == c; });
-    return found == table.end() ? table.front() : *found;
+    const auto found =
+        std::find_if(subcommand_table.begin(), subcommand_table.end(), [&](const subcommand& s) { return s.id == c; });
+    return found == subcommand_table.end() ? subcommand_table.front() : *found;
 }
 
 std::string_view nearest_subcommand(std::string_view name) {
     if (name.size() < 2 || name.size() > 32) return {};
     std::string_view best;
     std::size_t best_distance = 3;
-    for (const subcommand& s : table) {
+    for (const subcommand& s : subcommand_table) {
         const std::size_t distance = edit_distance(name, s.name);
         if (distance >= std::min(best_distance, s.name.size())) continue;
         best = s.name;

@@ -24,7 +24,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr nanoseconds glance = 20 * millisecond;
 constexpr nanoseconds progress_interval = 200 * millisecond;
 
 enum agent_exit : int { agent_ok = 0, agent_usage = 1, agent_no_connection = 2 };
@@ -39,7 +38,7 @@ struct agent_settings {
     bool is_quiet = false;
 };
 
-struct command {
+struct order {
     std::uint64_t id = 0;
     std::string coordinator;
     std::string what;
@@ -94,7 +93,7 @@ private:
         const std::string_view name = name_of_topic(m.topic());
         if (m.topic() == gone_topic(settings_.group, name)) return abandon(name);
         if (!object) return;
-        command c;
+        order c;
         c.id = static_cast<std::uint64_t>(integer_of(*object, "id"));
         c.coordinator = text_of(*object, "coordinator");
         c.what = text_of(*object, "do");
@@ -117,7 +116,7 @@ private:
 
     // -- on any thread
 
-    void answer(const command& to, json::object with, qos quality = qos::at_least_once) {
+    void answer(const order& to, json::object with, qos quality = qos::at_least_once) {
         with["id"] = to.id;
         with["arrived"] = to.arrived;
         with["left"] = monotonic_now();
@@ -146,7 +145,7 @@ private:
 
     void work() {
         while (!is_interrupted() && !(settings_.is_once && has_run_)) {
-            std::optional<command> next;
+            std::optional<order> next;
             {
                 std::unique_lock lock(mutex_);
                 changed_.wait_for(lock, std::chrono::nanoseconds(glance),
@@ -166,7 +165,7 @@ private:
         }
     }
 
-    void obey(const command& c) {
+    void obey(const order& c) {
         if (c.what == "plan") return take_plan(c);
         if (!crew_ || c.coordinator != coordinator_) {
             return answer(c, {{"failure", "there is no run of this coordinator"}});
@@ -198,7 +197,7 @@ private:
         return out;
     }
 
-    void take_plan(const command& c) {
+    void take_plan(const order& c) {
         if (crew_) return answer(c, {{"failure", "busy with another run"}});
         run_ = std::make_unique<run_settings>();
         run_->connection = default_settings(profile::native);
@@ -234,7 +233,7 @@ private:
         answer(*present_, {{"ready", ready}, {"all", all}});
     }
 
-    void go(const command& c) {
+    void go(const order& c) {
         run_clock_offset.store(integer_of(c.arguments, "offset"));
         timing_plan when;
         when.start = integer_of(c.arguments, "start");
@@ -245,7 +244,7 @@ private:
         answer(c, {});
     }
 
-    void collect(const command& c) {
+    void collect(const order& c) {
         tally counts;
         const crew_state state = crew_->collect(counts);
         json::array cpu;
@@ -270,12 +269,12 @@ private:
     std::unique_ptr<run_settings> run_;
     std::unique_ptr<local_crew> crew_;  // null: free
     bool has_run_ = false;
-    const command* present_ = nullptr;  // the step that is being taken
+    const order* present_ = nullptr;  // the step that is being taken
     nanoseconds told_ = 0;
 
     std::mutex mutex_;
     std::condition_variable changed_;
-    std::deque<command> commands_;
+    std::deque<order> commands_;
     std::string coordinator_;  // whose run it is; written on the main thread only
     bool is_abandoned_ = false;
     std::optional<control_link> link_;  // last: its thread uses the others

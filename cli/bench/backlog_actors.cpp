@@ -11,7 +11,7 @@ namespace martlet::cli::bench {
 namespace {
 
 constexpr std::uint64_t outstanding_max = 500;
-constexpr inbox_limits inbox = {1'000'000, 512u * 1024 * 1024};
+constexpr inbox_limits backlog_inbox = {1'000'000, 512u * 1024 * 1024};
 
 }  // namespace
 
@@ -87,7 +87,7 @@ collector::collector(worker& on, client_options options, backlog_settings settin
 void collector::subscribe(std::function<void(const error_code&)> done) {
     subscribe_options how;
     how.qos = settings_.qos;
-    how.inbox = inbox;
+    how.inbox = backlog_inbox;
     const nanoseconds asked = run_now();
     client_->get().async_subscribe(settings_.filter, how,
                                    [this, asked, done = std::move(done)](const error_code& error, subscription s) {

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::chrono::seconds keep_alive{10};  // a machine that is gone is noticed within 15 s
 constexpr std::chrono::seconds farewell_limit{3};
-constexpr inbox_limits inbox = {100'000, 256u * 1024 * 1024};
+constexpr inbox_limits control_inbox = {100'000, 256u * 1024 * 1024};
 
 client_options prepared(client_options options) {
     options.keep_alive = keep_alive;
@@ -53,7 +53,7 @@ void control_link::subscribe() {
     for (const std::string& filter : filters_)
         wanted.push_back({.filter = filter, .qos = qos::at_least_once});
     subscribe_options how;
-    how.inbox = inbox;
+    how.inbox = control_inbox;
     client_.async_subscribe(
         std::span<const subscription_request>(wanted), how, [this](const error_code& error, subscription s) {
             if (error && !last_failure_.empty()) return settle(last_failure_);

@@ -49,8 +49,6 @@ std::string row(std::initializer_list<std::string> cells, bool is_head = false) 
     return out + "</tr>";
 }
 
-std::string time_text(nanoseconds t) { return duration_text(static_cast<double>(t)); }
-
 std::string tiles_of(const run_result& r) {
     std::string out = "<div class='tiles'>";
     for (const auto& [name, label] : {std::pair("received", "received/s"), std::pair("sent", "sent/s"),

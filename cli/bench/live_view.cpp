@@ -42,8 +42,6 @@ void remember(std::deque<double>& history, double value) {
     if (history.size() > history_max) history.pop_front();
 }
 
-std::string time_text(nanoseconds t) { return duration_text(static_cast<double>(t)); }
-
 std::string timing_line(const char* name, const histogram& h) {
     std::string out = "  " + std::string(name);
     out.resize(12, ' ');

@@ -10,9 +10,8 @@
 namespace martlet::cli::bench {
 namespace {
 
-constexpr std::size_t preparing_max = 200;  // actors that connect at the same time
-constexpr nanoseconds glance = 20 * millisecond;
-constexpr nanoseconds head_start = 30 * millisecond;  // between "go" and the first message
+constexpr std::size_t preparing_max = 200;                  // actors that connect at the same time
+constexpr nanoseconds local_head_start = 30 * millisecond;  // between "go" and the first message
 constexpr nanoseconds stalled_after = 500 * millisecond;
 constexpr nanoseconds farewell_max = 3 * second;
 constexpr std::uint64_t spare_descriptors = 64;
@@ -105,7 +104,7 @@ std::string local_crew::take_step(crew_step what) {
     return ready_failure_;
 }
 
-nanoseconds local_crew::earliest_start() { return run_now() + head_start; }
+nanoseconds local_crew::earliest_start() { return run_now() + local_head_start; }
 
 void local_crew::go(const timing_plan& when) {
     for (const auto& w : workers_) {

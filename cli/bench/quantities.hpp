@@ -13,6 +13,8 @@ using nanoseconds = std::int64_t;
 
 inline constexpr nanoseconds microsecond = 1'000;
 inline constexpr nanoseconds millisecond = 1'000'000;
+/// How often a wait looks about.
+inline constexpr nanoseconds glance = 20 * millisecond;
 inline constexpr nanoseconds second = 1'000'000'000;
 
 /// "2500", "2.5k", "10M", "1G": thousands. Nothing if it is negative, not finite or anything else.
@@ -24,6 +26,7 @@ inline constexpr nanoseconds second = 1'000'000'000;
 
 /// "118 µs", "1.70 ms", "3.20 s": three digits, for people.
 [[nodiscard]] std::string duration_text(double value);
+[[nodiscard]] inline std::string time_text(nanoseconds t) { return duration_text(static_cast<double>(t)); }
 /// "1 234 567": groups of three.
 [[nodiscard]] std::string count_text(double value);
 /// "12.8 MB".

@@ -18,9 +18,8 @@ namespace json = boost::json;
 constexpr int exchanges = 50;                              // of clocks, with each agent, before and after the run
 constexpr nanoseconds exchange_limit = 500 * millisecond;  // then it is taken for lost
 constexpr int lost_exchanges_max = 10;
-constexpr nanoseconds glance = 20 * millisecond;
-constexpr nanoseconds head_start = 300 * millisecond;  // for "go" to reach everybody
-constexpr nanoseconds patience = 2 * second;           // with a silent agent, after Ctrl-C
+constexpr nanoseconds remote_head_start = 300 * millisecond;  // for "go" to reach everybody
+constexpr nanoseconds patience = 2 * second;                  // with a silent agent, after Ctrl-C
 
 std::string random_name() {
     std::random_device source;
@@ -273,7 +272,7 @@ void remote_crew::compare_clock(std::size_t index, clock_offset& into) {
 
 nanoseconds remote_crew::earliest_start() {
     compare_clocks(&member::before);
-    return monotonic_now() + head_start;
+    return monotonic_now() + remote_head_start;
 }
 
 void remote_crew::go(const timing_plan& when) {

@@ -20,7 +20,6 @@
 namespace martlet::cli::bench {
 namespace {
 
-constexpr nanoseconds glance = 20 * millisecond;
 constexpr nanoseconds done_glance = 100 * millisecond;
 constexpr nanoseconds no_end = 1'000 * 3600 * second;
 

@@ -17,8 +17,8 @@ namespace {
 constexpr std::string_view gs2_header = "n,,";          // no channel binding, no other identity
 constexpr std::string_view gs2_header_base64 = "biws";  // the same
 constexpr std::size_t nonce_size_max = 1024;
-constexpr std::uint32_t iterations_min = 4'096;  // RFC 7677 §4
-constexpr std::uint32_t iterations_max = 1'000'000;
+constexpr std::uint32_t offered_iterations_min = 4'096;  // RFC 7677 §4
+constexpr std::uint32_t offered_iterations_max = 1'000'000;
 constexpr std::uint32_t made_up_iterations = 32'768;
 
 /// Takes "x=value" and the comma behind it from `text`.
@@ -103,7 +103,7 @@ std::optional<std::string> scram_client::final(std::string_view server_first) {
     std::uint32_t iterations = 0;
     const auto [end, error] = std::from_chars(count->data(), count->data() + count->size(), iterations);
     if (!salt || salt->empty() || error != std::errc() || end != count->data() + count->size() ||
-        iterations < iterations_min || iterations > iterations_max) {
+        iterations < offered_iterations_min || iterations > offered_iterations_max) {
         return std::nullopt;
     }
 

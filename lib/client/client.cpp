@@ -21,7 +21,6 @@ namespace detail {
 
 namespace {
 
-constexpr std::size_t binary_size_max = 65'535;
 constexpr std::size_t payload_size_max = 268'435'455;
 
 }  // namespace
@@ -29,7 +28,7 @@ constexpr std::size_t payload_size_max = 268'435'455;
 error_code check(const message_properties& p) noexcept {
     if (p.content_type && !is_valid_utf8_string(*p.content_type)) return errc::string_invalid;
     if (p.response_topic && !is_valid_topic_name(*p.response_topic)) return errc::property_invalid;
-    if (p.correlation_data && p.correlation_data->size() > binary_size_max) return errc::property_invalid;
+    if (p.correlation_data && p.correlation_data->size() > core::binary_size_max) return errc::property_invalid;
     for (const auto& one : p.user_properties) {
         if (!is_valid_utf8_string(one.name) || !is_valid_utf8_string(one.value)) return errc::string_invalid;
     }

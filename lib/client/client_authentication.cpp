@@ -33,7 +33,7 @@ void client_engine::on_credentials(std::uint64_t number, error_code error, crede
     if (number != question_ || state_ != state::preparing) return;
     question_ = 0;
     if (!error && answer.user_name && !is_valid_utf8_string(*answer.user_name)) error = errc::string_invalid;
-    if (!error && answer.password && answer.password->size() > 65'535) error = errc::option_invalid;
+    if (!error && answer.password && answer.password->size() > core::binary_size_max) error = errc::option_invalid;
     if (error) {
         link_ended(error, "the source of credentials", link_action::kind_type::cut, false);
     } else {
@@ -47,7 +47,7 @@ void client_engine::on_credentials(std::uint64_t number, error_code error, crede
 void client_engine::on_authentication(std::uint64_t number, error_code error, std::string data) {
     if (number != question_) return;
     question_ = 0;
-    if (!error && data.size() > 65'535) error = errc::option_invalid;
+    if (!error && data.size() > core::binary_size_max) error = errc::option_invalid;
     if (error && state_ == state::open && !is_reauthenticating_) {
         outcome(std::exchange(reauthentication_, 0), error);  // nothing was said yet: the connection goes on
     } else if (error) {

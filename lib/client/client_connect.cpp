@@ -28,15 +28,13 @@ bool are_valid(const std::vector<owned_user_property>& properties) noexcept {
                        [](const auto& p) { return is_valid_utf8_string(p.first) && is_valid_utf8_string(p.second); });
 }
 
-constexpr std::size_t binary_size_max = 65'535;
-
 error_code check_will(const will_options& will) noexcept {
     if (!is_valid_topic_name(will.topic)) return errc::topic_invalid;
-    if (will.payload.size() > binary_size_max) return errc::option_invalid;
+    if (will.payload.size() > core::binary_size_max) return errc::option_invalid;
     if (will.delay.count() < 0 || will.delay.count() > for_ever) return errc::option_invalid;
     if (will.content_type && !is_valid_utf8_string(*will.content_type)) return errc::string_invalid;
     if (will.response_topic && !is_valid_topic_name(*will.response_topic)) return errc::property_invalid;
-    if (will.correlation_data && will.correlation_data->size() > binary_size_max) return errc::property_invalid;
+    if (will.correlation_data && will.correlation_data->size() > core::binary_size_max) return errc::property_invalid;
     if (!are_valid(will.user_properties)) return errc::string_invalid;
     return {};
 }
@@ -83,7 +81,7 @@ error_code client_engine::check_options() {
         if (needs_id) return errc::client_id_invalid;
     }
     if (options_.user_name && !is_valid_utf8_string(*options_.user_name)) return errc::string_invalid;
-    if (options_.password && options_.password->size() > binary_size_max) return errc::option_invalid;
+    if (options_.password && options_.password->size() > core::binary_size_max) return errc::option_invalid;
     if (options_.password && !options_.user_name && options_.version && *options_.version != protocol_version::v5) {
         return errc::option_invalid;  // [MQTT-3.1.2-22] of 3.1.1
     }

@@ -423,12 +423,6 @@ std::size_t identifiers_size(const identifiers_ref& identifiers) noexcept {
     return size;
 }
 
-char* put_u16(std::size_t value, char* out) noexcept {
-    *out++ = static_cast<char>(value >> 8);
-    *out++ = static_cast<char>(value);
-    return out;
-}
-
 char* put_string(std::string_view text, char* out) noexcept { return put_bytes(text, put_u16(text.size(), out)); }
 
 char publish_byte(qos q, bool dup, bool retain) noexcept {

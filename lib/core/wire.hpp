@@ -60,6 +60,16 @@ inline constexpr std::size_t short_size_max = 64;
     return out + size;
 }
 
+/// Of Binary Data and of strings. §1.5.4, §1.5.6.
+inline constexpr std::size_t binary_size_max = 65'535;
+
+/// The lower 16 bits, high byte first; returns the end.
+inline char* put_u16(std::size_t value, char* out) noexcept {
+    *out++ = static_cast<char>(value >> 8U);
+    *out++ = static_cast<char>(value);
+    return out;
+}
+
 /// Copies any number of bytes; returns the end. Up to 128 bytes without a call, of two halves that overlap.
 [[gnu::always_inline]] inline char* put_bytes(std::string_view bytes, char* out) noexcept {
     const char* const from = bytes.data();

@@ -14,8 +14,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t read_size = 64 * 1024;
-constexpr int reads_per_turn_max = 16;
 // How long a client may take to read what was said last, after a rule has ended its connection in order.
 constexpr duration farewell_max = std::chrono::seconds(5);
 
@@ -162,7 +160,7 @@ private:
     // True if something was read.
     bool fill() {
         if (input_is_over_ || is_dead_ || link_.is_full(flow::in)) return false;
-        std::array<char, read_size> bytes;
+        std::array<char, piece_size_max> bytes;
         bool any = false;
         for (int i = 0; i != reads_per_turn_max && !link_.is_full(flow::in); ++i) {
             const net::io_result got = inner_->read_some(bytes);
@@ -236,7 +234,7 @@ private:
     }
 
     void fill_and_forget() {
-        std::array<char, read_size> bytes;
+        std::array<char, piece_size_max> bytes;
         while (!input_is_over_ && !is_dead_) {
             const net::io_result got = inner_->read_some(bytes);
             if (got.blocked()) return wait_inner(got.wait_for);

@@ -6,11 +6,15 @@
 #include "net/network.hpp"
 #include "net/transport.hpp"
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
 
 namespace martlet::faults_impl {
+
+inline constexpr std::size_t piece_size_max = 64 * 1024;  ///< of one read
+inline constexpr int reads_per_turn_max = 16;             ///< then others get their turn
 
 class faulty_stream;
 

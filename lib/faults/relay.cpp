@@ -10,13 +10,6 @@ namespace martlet::faults_impl {
 
 namespace asio = boost::asio;
 
-namespace {
-
-constexpr std::size_t read_size = 64 * 1024;
-constexpr int reads_per_turn_max = 16;  // then others get their turn
-
-}  // namespace
-
 relay::relay(std::shared_ptr<net::network> on, std::unique_ptr<faulty_transport> client,
              std::unique_ptr<net::transport> broker, std::shared_ptr<counts> total, std::function<void()> done)
     : network_(std::move(on)),
@@ -55,7 +48,7 @@ void relay::pump::wait(net::transport& on, net::direction what) {
 
 void relay::pump::run() {
     const auto kept = owner.shared_from_this();
-    std::array<char, read_size> slab;
+    std::array<char, piece_size_max> slab;
     is_blocked = false;
     for (int i = 0;;) {
         while (written < bytes.size()) {

@@ -1,5 +1,7 @@
 #include "net/certificate_text.hpp"
 
+#include "net/printable.hpp"
+
 #include <openssl/x509v3.h>
 
 #include <arpa/inet.h>
@@ -11,15 +13,7 @@ namespace martlet::net {
 namespace {
 
 constexpr std::size_t names_told_max = 5;
-
-// A certificate is written by a stranger, and its names end in our log.
-std::string printable(std::string_view text) {
-    std::string out(text.substr(0, 253));
-    for (char& c : out) {
-        if (static_cast<unsigned char>(c) < ' ' || static_cast<unsigned char>(c) >= 0x7F) c = '?';
-    }
-    return out;
-}
+constexpr std::size_t name_size_max = 253;  // of a DNS name
 
 std::string_view view_of(const ASN1_STRING* text) {
     return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
@@ -32,7 +26,7 @@ std::string subject_text(const X509_NAME* name) {
     X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB));
     char* text = nullptr;
     const long size = BIO_get_mem_data(out.get(), &text);
-    return size > 0 ? printable({text, static_cast<std::size_t>(size)}) : std::string();
+    return size > 0 ? printable({text, static_cast<std::size_t>(size)}, name_size_max) : std::string();
 }
 
 std::string address_text(std::string_view octets) {
@@ -52,7 +46,7 @@ std::string alternative_names(const X509* certificate) {
     for (int i = 0; i < count && told <= names_told_max; ++i) {
         const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names, i);
         std::string one;
-        if (name->type == GEN_DNS) one = printable(view_of(name->d.dNSName));
+        if (name->type == GEN_DNS) one = printable(view_of(name->d.dNSName), name_size_max);
         if (name->type == GEN_IPADD) one = address_text(view_of(name->d.iPAddress));
         if (one.empty()) continue;
         if (told++ == names_told_max) one = "...";
@@ -86,7 +80,7 @@ std::string common_name_of(const X509* certificate) {
 
 std::string name_of(const X509* certificate) {
     if (certificate == nullptr) return "?";
-    if (const std::string name = common_name_of(certificate); !name.empty()) return printable(name);
+    if (const std::string name = common_name_of(certificate); !name.empty()) return printable(name, name_size_max);
     const std::string names = alternative_names(certificate);
     if (!names.empty()) return names.substr(0, names.find(','));
     const std::string subject = subject_text(X509_get_subject_name(certificate));

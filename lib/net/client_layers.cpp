@@ -12,38 +12,37 @@ namespace martlet::net {
 
 namespace {
 
-// What tells one content of a file from another without reading it.
-struct file_stamp {
-    bool exists = false;
-    std::uint64_t device = 0;
-    std::uint64_t inode = 0;
-    std::int64_t size = 0;
-    std::int64_t seconds = 0;
-    std::int64_t nanoseconds = 0;
-    bool operator==(const file_stamp&) const = default;
-};
-
-file_stamp stamp_of(const std::string& path) {
-    struct stat found {};
-    if (path.empty() || ::stat(path.c_str(), &found) != 0) return {};
-    return {true, found.st_dev, found.st_ino, found.st_size, found.st_mtim.tv_sec, found.st_mtim.tv_nsec};
-}
-
-std::vector<file_stamp> stamps_of(const tls_options& options) {
-    return {stamp_of(options.ca_file), stamp_of(options.crl_file), stamp_of(options.certificate_file),
-            stamp_of(options.key_file)};
-}
-
 bool is_tls(scheme s) noexcept { return s == scheme::mqtts || s == scheme::wss; }
 bool is_websocket(scheme s) noexcept { return s == scheme::ws || s == scheme::wss; }
 
 }  // namespace
 
 struct client_layers::shared {
+    // What tells one content of a file from another without reading it.
+    struct file_stamp {
+        bool exists = false;
+        std::uint64_t device = 0;
+        std::uint64_t inode = 0;
+        std::int64_t size = 0;
+        std::int64_t seconds = 0;
+        std::int64_t nanoseconds = 0;
+        bool operator==(const file_stamp&) const = default;
+    };
+
     client_layer_options options;
     std::optional<tls_options> loaded;  // what `context` was made of
     std::vector<file_stamp> stamps;
     std::shared_ptr<tls_context> context;
+
+    static file_stamp stamp_of(const std::string& path) {
+        struct stat found {};
+        if (path.empty() || ::stat(path.c_str(), &found) != 0) return {};
+        return {true, found.st_dev, found.st_ino, found.st_size, found.st_mtim.tv_sec, found.st_mtim.tv_nsec};
+    }
+
+    static std::vector<file_stamp> stamps_of(const tls_options& of) {
+        return {stamp_of(of.ca_file), stamp_of(of.crl_file), stamp_of(of.certificate_file), stamp_of(of.key_file)};
+    }
 
     [[nodiscard]] error_code load_tls(std::string& detail) {
         tls_options wanted = options.tls_source ? options.tls_source() : options.tls;

@@ -1,6 +1,7 @@
 #include "net/proxy.hpp"
 
 #include "net/base64.hpp"
+#include "net/printable.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
@@ -18,13 +19,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t answer_size_max = 16 * 1024;  // of an HTTP proxy's answer, to its blank line
-
-std::string printable(std::string_view text) {
-    std::string out(text.substr(0, 100));
-    std::ranges::replace_if(
-        out, [](char c) { return c < ' ' || c >= '\x7f'; }, '?');
-    return out;
-}
+constexpr std::size_t told_size_max = 100;          // of its words, in an error
 
 class proxied : public transport {
 public:
@@ -267,7 +262,7 @@ private:
             pass(end());
             return true;
         }
-        const std::string why = "the proxy answered " + printable(status);
+        const std::string why = "the proxy answered " + printable(status, told_size_max);
         if (!status.starts_with("407")) return fail(errc::proxy_failed, why);
         return fail(errc::proxy_refused_credentials,
                     shows_credentials_ ? why : why + "; there are no user name and password for it");

@@ -34,7 +34,9 @@ std::string_view reason_rule(packet_type type) noexcept {
     }
 }
 
-bool is_publish_ack(packet_type type) noexcept { return type >= packet_type::puback && type <= packet_type::pubcomp; }
+[[maybe_unused]] bool is_publish_ack(packet_type type) noexcept {
+    return type >= packet_type::puback && type <= packet_type::pubcomp;
+}
 
 bool has_id(const packets::publish& p) noexcept { return p.qos != qos::at_most_once; }
 
@@ -73,12 +75,6 @@ struct publish_size {
 [[gnu::always_inline]] inline bool is_plain(const packets::publish& p, protocol_version version) noexcept {
     return p.topic.size() <= short_size_max && p.payload.size() <= remaining_length_max / 2 &&
            (version != protocol_version::v5 || has_no_properties(p));
-}
-
-char* put_u16(std::size_t value, char* out) noexcept {
-    *out++ = static_cast<char>(value >> 8U);
-    *out++ = static_cast<char>(value);
-    return out;
 }
 
 }  // namespace
