@@ -249,7 +249,8 @@ void client_engine::end(const stream_state_ptr& stream, error_code why) {
     if (stream->phase == stream_state::phase_type::ended) return;
     if (stream->phase == stream_state::phase_type::open) stream->end_reason = why;
     stream->phase = stream_state::phase_type::ended;
-    const auto keep = stream;  // the routes may hold the last reference
+    // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the routes may hold the last reference
+    const auto keep = stream;
     routes_.remove(*keep);
     wake(keep);
 }
