@@ -1,4 +1,5 @@
-// What a client costs, against a peer that does nothing, in one run with libmosquitto and Paho C where they are found.
+// What a client costs, against a peer that does nothing, in one run with libmosquitto, Paho C and Boost.MQTT5 where they are
+// found.
 //   martlet_bench_client [messages [load]]     `load`: part of the name of the loads to run, e.g. "awaited"
 // One line per load: messages a second, CPU seconds per million messages of the whole process.
 #include "client_peers.hpp"

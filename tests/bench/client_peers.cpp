@@ -152,6 +152,9 @@ std::vector<other_client> other_clients() {
 #if MARTLET_BENCH_PAHO
     all.push_back({"paho c", paho_publishes, paho_receives});
 #endif
+#if MARTLET_BENCH_BOOST_MQTT5
+    all.push_back(boost_mqtt5());
+#endif
     return all;
 }
 

@@ -16,5 +16,6 @@ struct other_client {
 };
 
 [[nodiscard]] std::vector<other_client> other_clients();
+[[nodiscard]] other_client boost_mqtt5();
 
 }  // namespace martlet::bench
