@@ -4,7 +4,7 @@
 //
 //   auto faults = std::make_shared<martlet::faults>(7);          // a seed
 //   martlet::broker broker(io, {.faults = faults});
-//   faults->add("reset out>puback n=1").value();                 // each connection ends instead of its first PUBACK
+//   faults->add("reset out>puback n=1 times=1").value();         // the connection ends once instead of its first PUBACK
 //
 //   rule   := action [target] [when] [who] [limit]               the words behind the action in any order; its number or
 //                                                                time belongs to it
