@@ -210,8 +210,10 @@ TEST_CASE("connection: contradictions of TLS, WebSocket and proxies") {
     CHECK(read({"--tls-version", "tlsv1.1"}).error == "Invalid --tls-version 'tlsv1.1': it is tlsv1.2 or tlsv1.3.");
     CHECK(read({"--keyform", "engine"}).error == "--keyform engine is not supported: only pem is.");
     CHECK(read({"--cafile", "c", "--no-tls"}).error == "--no-tls contradicts an option that switches TLS on.");
-    CHECK(read({"--insecure"}).error ==
-          "These options are about TLS, which is not switched on: --tls-use-os-certs or --cafile does it.");
+    CHECK(
+        read({"--insecure"}).error ==
+        "--cert, --insecure and the like are about TLS, which is not switched on: --cafile FILE, --tls-use-os-certs or "
+        "--url mqtts://HOST does it.");
     CHECK(read({"--path", "/x"}).error == "--path and --header are of use with --ws only.");
     CHECK(read({"--ws", "--path", "x"}).error == "--path begins with '/'.");
     CHECK(read({"--ws", "--header", "x"}).error == "--header wants 'Name: value'.");
