@@ -155,9 +155,8 @@ bool finish_transport_options(command_line& in, transport_settings& settings, st
                           !tls.key_log_file.empty() || tls.verify != tls_verification::full;
     if (says_tls && !settings.wants_tls && in.profile() == profile::native) {
         return in.fail(
-            "--cert, --insecure and the like are about TLS, which is not switched on: --cafile FILE, "
-            "--tls-use-os-certs or "
-            "--url mqtts://HOST does it.");
+            "--cert, --insecure and the like are about TLS, which is not switched on: "
+            "--cafile FILE, --tls-use-os-certs or --url mqtts://HOST does it.");
     }
     if (!settings.websocket && (!settings.path.empty() || !settings.headers.empty())) {
         return in.fail("--path and --header are of use with --ws only.");

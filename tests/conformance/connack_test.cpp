@@ -7,6 +7,22 @@ using namespace martlet;
 using namespace martlet::test;
 using namespace std::literals;
 
+namespace {
+
+broker_options refusing_with(unsigned code) {
+    const auto rights = std::make_shared<scripted_rights>();
+    rights->answer = [code](const authentication_request&) {
+        authentication_answer no;
+        no.reason = reason_code{static_cast<std::uint8_t>(code)};
+        return no;
+    };
+    broker_options options;
+    options.authenticator = rights;
+    return options;
+}
+
+}  // namespace
+
 TEST_CASE("5.0/MQTT-3.2.0-1 3.1.1/MQTT-3.2.0-1: CONNACK is the first packet of a server") {
     for (const protocol_version version : every_version) {
         for (const bool durable : {false, true}) {
@@ -120,15 +136,7 @@ TEST_CASE("5.0/MQTT-3.2.2-8: CONNACK has only the reason codes that are its own"
 
         // Whatever the hooks say.
         if (code < 0x80 || to_string(reason_code{static_cast<std::uint8_t>(code)}).empty()) continue;
-        broker_options options;
-        const auto rights = std::make_shared<scripted_rights>();
-        rights->answer = [&](const authentication_request&) {
-            authentication_answer no;
-            no.reason = reason_code{static_cast<std::uint8_t>(code)};
-            return no;
-        };
-        options.authenticator = rights;
-        broker_world world(options);
+        broker_world world(refusing_with(code));
         auto& peer = world.dial(protocol_version::v5);
         peer.send(broker_world::hello(protocol_version::v5, "c"));
         const auto said = static_cast<unsigned char>(bytes(peer.next()).at(3));
@@ -141,15 +149,7 @@ TEST_CASE("5.0/MQTT-3.2.2-8: CONNACK has only the reason codes that are its own"
 TEST_CASE("3.1.1/MQTT-3.2.2-6: a return code other than 1 to 5 is never sent; where none fits the server just closes") {
     for (unsigned code = 0x80; code <= 0xA2; ++code) {
         CAPTURE(code);
-        broker_options options;
-        const auto rights = std::make_shared<scripted_rights>();
-        rights->answer = [&](const authentication_request&) {
-            authentication_answer no;
-            no.reason = reason_code{static_cast<std::uint8_t>(code)};
-            return no;
-        };
-        options.authenticator = rights;
-        broker_world world(options);
+        broker_world world(refusing_with(code));
         auto& peer = world.dial(protocol_version::v3_1_1);
         peer.send(broker_world::hello(protocol_version::v3_1_1, "c"));
         CHECK(peer.is_closed());
